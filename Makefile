@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make demo     a real CI job in a VM, from nothing
+# make test     everything that is tested
+# make help     the other targets
+#
+# Objects live below $(B), one folder for each flavour:
+#   rel   vial, vial-vmm: -O2, hardened       agent  static, small
+#   san   unit tests: ASan and UBSan          fuzz   clang, libFuzzer
+# Each flavour makes the same archives: libbase libproto libjail libmon
+# libfront libagent. main.c of a program is in none of them.
+
+B    ?= build
+ARCH ?= $(shell uname -m)
+PREFIX ?= /usr/local
+V    ?= 0
+Q     = $(if $(filter 0,$(V)),@)
+say   = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+VERSION := 0.1.0
+WERROR  ?= $(if $(CI),-Werror)
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	-Wimplicit-fallthrough -Wvla -Wpointer-arith -Wcast-qual -Wundef
+HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection \
+	-fstack-clash-protection
+INC  := -I. -Ivmm -Ivmm/monitor -Ivmm/front -I$(B)/gen
+COMMON := -std=gnu11 -g -D_GNU_SOURCE -DVIAL_VERSION='"$(VERSION)"' $(WARN) \
+	$(WERROR) $(INC)
+
+# ---- flavours -------------------------------------------------------------
+
+rel_CC     := gcc
+rel_CFLAGS := $(COMMON) -O2 $(HARD) -fPIE
+agent_CC     := gcc
+agent_CFLAGS := $(COMMON) -Os -ffunction-sections -fdata-sections \
+	-fstack-protector-strong
+san_CC     := gcc
+san_CFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -DVIAL_TEST
+fuzz_CC     := clang
+fuzz_CFLAGS := $(COMMON) -O1 -g -fno-omit-frame-pointer -DVIAL_FUZZ \
+	-fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+
+# ---- sources --------------------------------------------------------------
+
+PROTOS := $(wildcard proto/*.proto)
+GEN_C  := $(PROTOS:%.proto=$(B)/gen/%.pb-c.c)
+GEN_H  := $(GEN_C:.c=.h)
+BPF_H  := $(B)/gen/jail/tables.h
+
+base_SRC  := $(wildcard vmm/base/*.c)
+proto_SRC := $(wildcard proto/*.c)
+jail_SRC  := $(wildcard vmm/jail/*.c)
+arch_DIR  := vmm/monitor/arch/$(ARCH)
+mon_SRC   := $(filter-out vmm/monitor/main.c, $(wildcard vmm/monitor/*.c \
+	vmm/monitor/mem/*.c vmm/monitor/virtio/*.c vmm/monitor/dev/*.c \
+	vmm/monitor/kvm/*.c vmm/monitor/machine/*.c $(arch_DIR)/*.c))
+front_SRC := $(filter-out vmm/front/cli/main.c, $(wildcard vmm/front/*/*.c))
+agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c))
+
+LIBS := base proto jail mon front agent
+
+# $(call objs,flavour,sources)
+objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
+
+.PHONY: all setup demo test check bench fuzz clean install help
+all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio
+
+define FLAVOUR
+$(B)/$(1)/%.o: %.c | $(GEN_H)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$(Q)$$($(1)_CC) $$($(1)_CFLAGS) $$(CFLAGS_EXTRA) -MMD -MP -c $$< -o $$@
+$(B)/$(1)/gen/%.o: $(B)/gen/%.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$(Q)$$($(1)_CC) $$($(1)_CFLAGS) -Wno-all -Wno-extra -Wno-cast-qual \
+		-Wno-shadow -MMD -MP -c $$< -o $$@
+$(foreach l,$(LIBS),$(B)/$(1)/lib$(l).a: $$(call objs,$(1),$$($(l)_SRC))
+)
+$(B)/$(1)/libproto.a: $(patsubst $(B)/gen/%.c,$(B)/$(1)/gen/%.o,$(GEN_C))
+$(B)/$(1)/lib%.a:
+	$$(call say,AR,$$@)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,rel agent san fuzz,$(eval $(call FLAVOUR,$(f))))
+
+$(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
+	@mkdir -p $(@D)
+	$(call say,PROTO,$<)
+	$(Q)protoc-c --c_out=$(B)/gen $<
+
+# System-call tables: BPF made at build time (vmm/jail/seccomp/).
+$(B)/jail-tables: $(wildcard vmm/jail/seccomp/*.c) vmm/jail/jail.h
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)gcc $(COMMON) -O1 $(wildcard vmm/jail/seccomp/*.c) -o $@ -lseccomp
+$(BPF_H): $(B)/jail-tables
+	@mkdir -p $(@D)
+	$(Q)$< > $@.tmp && mv $@.tmp $@
+
+$(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
+
+# ---- programs -------------------------------------------------------------
+
+FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lcap-ng
+VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
+AGENT_LIBS := -larchive -lprotobuf-c -lnl-3
+
+$(B)/vial: $(B)/rel/vmm/front/cli/main.o $(B)/rel/libfront.a \
+		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $^ \
+		$(FRONT_LIBS)
+
+$(B)/vial-vmm: $(B)/rel/vmm/monitor/main.o $(B)/rel/libmon.a \
+		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
+		-Wl,--gc-sections -o $@ $^ $(VMM_LIBS)
+
+$(B)/vial-agent: $(B)/agent/agent/main.o $(B)/agent/libagent.a \
+		$(B)/agent/libproto.a $(B)/agent/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(agent_CC) $(agent_CFLAGS) -static -Wl,--gc-sections -o $@.dbg \
+		$^ $(AGENT_LIBS)
+	$(Q)strip -o $@ $@.dbg
+
+# The kernel's built-in initramfs has /dev/console; ours needs /init alone.
+$(B)/initramfs.cpio: $(B)/vial-agent
+	$(call say,CPIO,$@)
+	$(Q)rm -rf $(B)/initramfs.d && mkdir -p $(B)/initramfs.d && \
+		cp $< $(B)/initramfs.d/init && touch -d @0 $(B)/initramfs.d/init && \
+		cd $(B)/initramfs.d && echo init | \
+		cpio -o -H newc -R 0:0 --reproducible --quiet > ../initramfs.cpio
+
+# ---- tests ----------------------------------------------------------------
+
+UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null)
+UNIT_BIN := $(UNIT_SRC:%.c=$(B)/san/%)
+TEST_LIBS := -lcmocka $(FRONT_LIBS) -lfdt -luring -lnl-3 -lpthread
+
+# Helpers shared by tests (tests/guest: a driver in plain memory).
+guest_SRC := $(wildcard tests/guest/*.c)
+san_ALL := $(LIBS:%=$(B)/san/lib%.a)
+$(UNIT_BIN): $(B)/san/%: $(B)/san/%.o $(san_ALL) $(call objs,san,$(guest_SRC))
+	$(call say,LD,$@)
+	$(Q)$(san_CC) $(san_CFLAGS) -o $@ $< $(call objs,san,$(guest_SRC)) \
+		-Wl,--start-group $(san_ALL) -Wl,--end-group $(TEST_LIBS)
+
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+fuzz_ALL := $(LIBS:%=$(B)/fuzz/lib%.a)
+$(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(fuzz_ALL) \
+		$(call objs,fuzz,$(guest_SRC))
+	$(call say,LD,$@)
+	$(Q)$(fuzz_CC) $(fuzz_CFLAGS) -fsanitize=fuzzer -o $@ $< \
+		$(call objs,fuzz,$(guest_SRC)) \
+		-Wl,--start-group $(fuzz_ALL) -Wl,--end-group $(TEST_LIBS)
+
+.PHONY: unit fuzz-bins
+unit: $(UNIT_BIN)
+fuzz-bins: $(FUZZ_BIN)
+
+clean:
+	rm -rf $(B)
+
+help:
+	@sed -n '2,6p' Makefile | cut -c3-
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* err.h - errors a person may read.
+ *
+ * A fallible function returns 0 or a count, or -errno, and takes a struct err
+ * last when somebody may want the reason. The message lives on the caller's
+ * stack: nothing to free, and it works when memory is gone. The function that
+ * fails sets it; each caller on the way up may put the name it knows in front.
+ * A function returns an error or logs it, never both. */
+#pragma once
+
+#include <stdarg.h>
+
+struct err {
+	int code;	/* positive errno, 0 when unset */
+	char msg[256];	/* one line, no newline */
+};
+
+/* All three return -code, so that one line reports and returns. */
+
+/* A cause of our own, with the errno that fits it best. */
+int err_set(struct err *e, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A failed system call: takes errno and appends its text. */
+int err_sys(struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Puts "what: " before the message that is there; keeps the code. */
+int err_wrap(struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jail.h - giving up rights.
+ *
+ * THEORY OF OPERATION
+ *
+ * The monitor talks to the guest, so it must be able to do nothing else. It
+ * starts with every descriptor it will ever have. jail_enter() takes away the
+ * world: new user, mount, pid-of-children, network, ipc, uts and cgroup
+ * namespaces, an empty read-only root, no capabilities, no_new_privs, no
+ * dumps. It runs before any byte of the guest is looked at, single-threaded.
+ * jail_seal() then takes away the system calls: each thread closes its own
+ * table for its role as the last step before guest code runs; the loop thread
+ * closes last, and after that no thread can be started.
+ *
+ * The tables are generated at build time with libseccomp (seccomp/) into BPF
+ * arrays, so nothing is compiled at start and the library is not linked in. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+enum jail_role {
+	JAIL_LOOP,	/* owns devices, disk and socket I/O */
+	JAIL_VCPU,	/* KVM_RUN and the machine's lock */
+	JAIL_NROLES
+};
+
+/* Namespaces, root, capabilities, no_new_privs. What the host does not allow
+ * (no user namespaces for an unprivileged user) fails with the reason; nothing
+ * is skipped silently.
+ *
+ * May after:      everything on fds already open; threads; mmap.
+ * May not after:  reach any path, network or process of the host. */
+int jail_enter(struct err *e);
+
+/* Last step of the calling thread before guest code runs.
+ *
+ * JAIL_LOOP: may read, write, accept, epoll, io_uring_enter, fsync, fallocate,
+ * futex, exit. JAIL_VCPU: may ioctl(KVM_RUN), futex, read, write eventfds.
+ * May not: open, socket, connect, fork, exec, PROT_EXEC, ptrace, new threads.
+ *
+ * A call outside the table ends the process: one line on stderr naming the
+ * call and the role, exit status JAIL_EXIT. */
+int jail_seal(enum jail_role role, struct err *e);
+
+/* Installs the SIGSYS handler; once, before the first seal. */
+int jail_watch(const char *id, struct err *e);
+
+#define JAIL_EXIT 159	/* 128 + SIGSYS */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dev.h - how the machine makes a device, without knowing which.
+ *
+ * Each kind has one file (or a family of files with its prefix) with a create
+ * function and an entry in table.c. A device is created from its small conf
+ * struct, with descriptors already open; it opens nothing. */
+#pragma once
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "mem/mem.h"
+#include "virtio/virtio.h"
+
+#include <stdint.h>
+
+/* The order gives slots their address and interrupt, so a kind is only ever
+ * added at the end. */
+enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_NTYPES };
+
+#define BLK_MAX_LAYERS 16
+
+struct blk_conf {
+	const char *serial;
+	const int *base_fds;		/* lowest layer first; borrowed */
+	unsigned nbase;
+	int overlay_fd;			/* -1: read-only */
+	uint64_t size_bytes;		/* 0: the size of the topmost layer */
+};
+
+struct vsock_conf {
+	int listen_fd;			/* unix socket, listening; borrowed */
+	uint32_t guest_cid;
+};
+
+struct dev_conf {
+	enum dev_type type;
+	union {
+		struct blk_conf blk;
+		struct vsock_conf vsock;
+	};
+};
+
+struct dev_kind {
+	const char *name;
+	/* The device allocates itself and registers what it watches in loop.
+	 * kick_fd is watched by the machine. */
+	struct virtio *(*create)(const struct dev_conf *conf,
+				 const struct mem *mem, struct loop *loop,
+				 struct err *e);
+	/* Called once, after the vCPUs have ended. Finishes or drops what is
+	 * in flight, flushes disks. */
+	void (*destroy)(struct virtio *v);
+};
+
+extern const struct dev_kind dev_kinds[DEV_NTYPES];

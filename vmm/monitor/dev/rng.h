@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "dev/dev.h"
+
+struct virtio *rng_create(const struct dev_conf *conf, const struct mem *mem,
+			   struct loop *loop, struct err *e);
+void rng_destroy(struct virtio *v);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/auto.h"
+#include "dev/blk.h"
+#include "dev/dev.h"
+#include "dev/rng.h"
+#include "dev/vsock.h"
+
+#include <assert.h>
+
+const struct dev_kind dev_kinds[] = {
+	[DEV_BLK] = { "blk", blk_create, blk_destroy },
+	[DEV_VSOCK] = { "vsock", vsock_create, vsock_destroy },
+	[DEV_RNG] = { "rng", rng_create, rng_destroy },
+};
+static_assert(ARRAY_LEN(dev_kinds) == DEV_NTYPES, "a device kind has no entry");

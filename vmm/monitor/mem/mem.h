@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mem.h - guest RAM, and the only way in.
+ *
+ * RAM is one or two regions (below and above a gap; arch says where), each an
+ * anonymous private mapping aligned to 2 MiB on both sides so that huge pages
+ * can back it. The guest may change any byte at any moment. */
+#pragma once
+
+#include "base/err.h"
+#include "mem/gpa.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEM_MAX_REGIONS 2
+
+struct mem_region {
+	gpa_t base;
+	uint64_t size;
+	uint8_t *host;
+};
+
+struct mem {
+	struct mem_region region[MEM_MAX_REGIONS];
+	unsigned nregions;
+};
+
+/* Maps fresh zeroed RAM for one more region, lazily (no page is touched).
+ * size is a multiple of 4 KiB. ENOMEM names how much was asked. */
+int mem_add(struct mem *m, gpa_t base, uint64_t size, struct err *e);
+void mem_fini(struct mem *m);
+uint64_t mem_size(const struct mem *m);
+
+/* Host pointer to [at, at + len), or NULL if any of it is outside RAM or would
+ * cross regions. Copy what the guest wrote, then check the copy. len 0 is
+ * inside when at is. */
+void *mem_at(const struct mem *m, gpa_t at, size_t len);
+
+/* Copies; 0 or -EFAULT. */
+int mem_read(const struct mem *m, gpa_t at, void *dst, size_t len);
+int mem_write(const struct mem *m, gpa_t at, const void *src, size_t len);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* virtio.h - what every virtio device is: a const table and two eventfds.
+ *
+ * THEORY OF OPERATION
+ *
+ * The transport (mmio.h) owns status, features, queue registers and the
+ * interrupt status; a device supplies what differs. Doorbell in: kick_fd, an
+ * eventfd the machine ties to the QueueNotify register and to the loop.
+ * Interrupt out: irq_fd, an eventfd the machine ties to an interrupt line.
+ * Nothing here or in dev/ knows KVM, so the same object runs under the
+ * monitor, a unit test or a fuzzer.
+ *
+ * All calls come with the machine lock held: register access from a vCPU
+ * thread, everything else from the loop thread.
+ *
+ * The driver is not trusted. Whatever it writes, a device stays inside guest
+ * RAM, ends, and never blocks. Nonsense ends in virtio_broken(): NEEDS_RESET
+ * is set, the queues read as empty until the driver resets the device, and one
+ * rate-limited line is logged. */
+#pragma once
+
+#include "base/err.h"
+#include "base/log.h"
+#include "mem/mem.h"
+#include "virtio/queue.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VIRTIO_MAX_QUEUES 8
+
+/* virtio 1.2, 5 */
+#define VIRTIO_ID_NET   1
+#define VIRTIO_ID_BLK   2
+#define VIRTIO_ID_RNG   4
+#define VIRTIO_ID_VSOCK 19
+
+/* virtio 1.2, 6 */
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX     (1ull << 29)
+#define VIRTIO_F_VERSION_1     (1ull << 32)
+
+/* virtio 1.2, 2.1 */
+#define VIRTIO_S_ACKNOWLEDGE 1
+#define VIRTIO_S_DRIVER      2
+#define VIRTIO_S_DRIVER_OK   4
+#define VIRTIO_S_FEATURES_OK 8
+#define VIRTIO_S_NEEDS_RESET 64
+#define VIRTIO_S_FAILED      128
+
+struct virtio;
+
+struct virtio_ops {
+	uint32_t type;			/* VIRTIO_ID_* */
+	const char *name;		/* "blk" */
+	unsigned queues;
+	uint16_t queue_max;		/* QueueNumMax of each queue */
+	uint16_t chain_max;		/* segments one chain may have */
+	uint64_t features;		/* of the device; the ring's are added */
+	/* The driver rang: look at all queues. Loop thread. Only called
+	 * between ready and reset. */
+	void (*kick)(struct virtio *v);
+	/* DRIVER_OK was set; features are in v->features. May be NULL. */
+	void (*ready)(struct virtio *v);
+	/* The driver reset the device: drop what is in flight. On return no
+	 * chain of the old queues is used any more. May be NULL. */
+	void (*reset)(struct virtio *v);
+	/* Device configuration space; [off, off + len) is inside config_size.
+	 * write may be NULL: writes are ignored. */
+	uint32_t config_size;
+	void (*config_read)(struct virtio *v, uint32_t off, void *dst,
+			    uint32_t len);
+	void (*config_write)(struct virtio *v, uint32_t off, const void *src,
+			     uint32_t len);
+};
+
+struct virtio {
+	const struct virtio_ops *ops;
+	char id[24];			/* for log lines: "root", "vsock" */
+	const struct mem *mem;
+	uint64_t offered;		/* features offered to the driver */
+	uint64_t features;		/* features agreed */
+	int kick_fd;			/* eventfd, owned */
+	int irq_fd;			/* eventfd, owned */
+	uint32_t irq_status;		/* InterruptStatus, virtio 1.2 4.2.2 */
+	uint8_t status;
+	bool broken;
+	uint32_t config_generation;
+	struct queue queue[VIRTIO_MAX_QUEUES];
+	struct log_limit limit;
+};
+
+/* Opens the eventfds, sizes the queues. The embedding device calls it first
+ * in its create function and virtio_fini() last in its destroy function. */
+int virtio_init(struct virtio *v, const struct virtio_ops *ops, const char *id,
+		const struct mem *mem, struct err *e);
+void virtio_fini(struct virtio *v);
+
+/* The driver broke the rules. Idempotent until reset. */
+void virtio_broken(struct virtio *v, const char *why);
+/* The device configuration changed: tells the driver. */
+void virtio_config_changed(struct virtio *v);
+/* True between DRIVER_OK and reset, and not broken. */
+bool virtio_live(const struct virtio *v);
