@@ -65,6 +65,7 @@ LIBS := base proto jail mon front agent
 # $(call objs,flavour,sources)
 objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
+.SECONDARY:
 .PHONY: all setup demo test check bench fuzz clean install help
 all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio
 
