@@ -111,8 +111,8 @@ int timer_init(struct timer *t, struct loop *l, const char *name,
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-	t->watch = (struct watch){ .fd = fd, .name = name,
-				   .ready = timer_ready };
+	t->watch =
+		(struct watch){ .fd = fd, .name = name, .ready = timer_ready };
 	t->fired = fired;
 	if (fd < 0)
 		return err_sys(e, "timer %s", name);

@@ -4,5 +4,5 @@
 #include "dev/dev.h"
 
 struct virtio *vsock_create(const struct dev_conf *conf, const struct mem *mem,
-			   struct loop *loop, struct err *e);
+			    struct loop *loop, struct err *e);
 void vsock_destroy(struct virtio *v);
