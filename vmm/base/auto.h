@@ -41,7 +41,8 @@ static inline int take_fd(int *fd)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* clang-format off: it takes (ptr) for a cast */
+/* clang-format 14 takes "(ptr) -" for a cast. */
+/* clang-format off */
 #define container_of(ptr, type, member)                                        \
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 /* clang-format on */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.h - what one monitor was told to run, checked, in plain C.
+ *
+ * Filled by recv_plan() and constant after. Strings are terminated, counts are
+ * within their arrays, a descriptor that was not given is -1 and one that was
+ * is open and of its kind. The descriptors belong to the process: nobody
+ * closes them before it ends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLAN_GENERATION 1
+#define CONF_MAX_VCPUS 32
+#define CONF_MAX_DISKS 8
+#define CONF_MAX_LAYERS 16
+#define CONF_ID_MAX 64	   /* bytes, as CONF_SERIAL_MAX */
+#define CONF_SERIAL_MAX 20 /* VIRTIO_BLK_ID_BYTES, virtio 1.2 5.2.6 */
+#define CONF_CMDLINE_MAX 2048
+#define CONF_MIN_RAM (32ull << 20)
+#define CONF_MAX_RAM (1ull << 40)
+#define CONF_MAX_DISK (1ull << 50) /* bytes; far from any wrap */
+
+struct conf_disk {
+	char serial[CONF_SERIAL_MAX + 1];
+	int base_fds[CONF_MAX_LAYERS]; /* lowest first; read-only use */
+	unsigned nbase;
+	int overlay_fd;	     /* -1: the disk is read-only */
+	uint64_t size_bytes; /* 0: the size of the topmost layer */
+};
+
+struct monitor_conf {
+	char id[CONF_ID_MAX + 1]; /* letters, digits, '.', '_', '-' */
+	unsigned vcpus;
+	uint64_t ram_bytes; /* whole MiB */
+	int kvm_fd;
+	int kernel_fd;
+	int initrd_fd;		    /* -1: none */
+	int console_fd;		    /* -1: the console is not kept */
+	int control_fd;		    /* -1: none */
+	int vsock_fd;		    /* -1: no vsock device */
+	uint64_t console_max_bytes; /* 0: nothing is kept */
+	char cmdline[CONF_CMDLINE_MAX + 1];
+	struct conf_disk disk[CONF_MAX_DISKS];
+	unsigned ndisks;
+	bool tied;    /* end with the plan socket */
+	bool verbose; /* info lines */
+};

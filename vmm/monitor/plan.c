@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/plan.h"
+
+#include "base/auto.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#define MIB (1ull << 20)
+#define SECTOR 512
+#define MAX_CONSOLE (1ull << 30)
+
+/* isalnum() asks the locale; a name must not depend on it. */
+static bool id_char(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+static bool printable(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+/* Copies src into dst if it is at most max bytes, all of which pass ok(). */
+static int copy_text(char *dst, size_t max, const char *src,
+		     bool (*ok)(unsigned char), const char *name, struct err *e)
+{
+	size_t len = src ? strnlen(src, max + 1) : 0;
+
+	if (len > max)
+		return err_set(e, EINVAL, "%s: longer than %zu bytes", name,
+			       max);
+	for (size_t i = 0; i < len; i++)
+		if (!ok((unsigned char)src[i]))
+			return err_set(e, EINVAL,
+				       "%s: byte 0x%02x at %zu is not allowed",
+				       name, (unsigned char)src[i], i);
+	if (len)
+		memcpy(dst, src, len);
+	dst[len] = '\0';
+	return 0;
+}
+
+/* 0 on the wire means there is none. */
+static int copy_fd(int *dst, uint32_t fd, const char *name, struct err *e)
+{
+	*dst = -1;
+	if (fd == 0)
+		return 0;
+	if (fd < PLAN_FIRST_FD || fd > INT_MAX)
+		return err_set(e, EINVAL,
+			       "%s: descriptor %" PRIu32 " cannot be one of a "
+							 "plan",
+			       name, fd);
+	*dst = (int)fd;
+	return 0;
+}
+
+static int need_fd(int *dst, uint32_t fd, const char *name, struct err *e)
+{
+	if (fd == 0)
+		return err_set(e, EINVAL, "%s: missing", name);
+	return copy_fd(dst, fd, name, e);
+}
+
+static int check_disk(const Vial__Plan__Disk *d, struct conf_disk *out,
+		      struct err *e)
+{
+	if (copy_text(out->serial, CONF_SERIAL_MAX, d->serial, printable,
+		      "serial", e) < 0)
+		return -EINVAL;
+	if (d->n_base_fds > CONF_MAX_LAYERS)
+		return err_set(e, EINVAL, "base_fds: %zu layers, at most %d",
+			       d->n_base_fds, CONF_MAX_LAYERS);
+	out->nbase = (unsigned)d->n_base_fds;
+	for (unsigned i = 0; i < out->nbase; i++)
+		if (need_fd(&out->base_fds[i], d->base_fds[i], "base_fds", e) <
+		    0)
+			return -EINVAL;
+	if (copy_fd(&out->overlay_fd, d->overlay_fd, "overlay_fd", e) < 0)
+		return -EINVAL;
+	if (d->size_bytes % SECTOR || d->size_bytes > CONF_MAX_DISK)
+		return err_set(e, EINVAL,
+			       "size_bytes: %" PRIu64 " is not a whole number "
+						      "of sectors up to 1 PiB",
+			       d->size_bytes);
+	out->size_bytes = d->size_bytes;
+	if (out->nbase == 0 && out->overlay_fd < 0)
+		return err_set(e, EINVAL, "neither a layer nor an overlay");
+	if (out->nbase == 0 && out->size_bytes == 0)
+		return err_set(e, EINVAL,
+			       "size_bytes: missing, and no layer tells it");
+	return 0;
+}
+
+/* The guest's agent finds a disk by its serial. */
+static int check_serials(const struct monitor_conf *c, struct err *e)
+{
+	for (unsigned i = 0; i < c->ndisks; i++)
+		for (unsigned j = 0; j < i; j++)
+			if (c->disk[i].serial[0] &&
+			    strcmp(c->disk[i].serial, c->disk[j].serial) == 0)
+				return err_set(e, EINVAL,
+					       "disks %u and %u: both have "
+					       "serial %s",
+					       j, i, c->disk[i].serial);
+	return 0;
+}
+
+static int check_disks(const Vial__Plan__Plan *p, struct monitor_conf *c,
+		       struct err *e)
+{
+	if (p->n_disks > CONF_MAX_DISKS)
+		return err_set(e, EINVAL, "disks: %zu of them, at most %d",
+			       p->n_disks, CONF_MAX_DISKS);
+	c->ndisks = (unsigned)p->n_disks;
+	for (unsigned i = 0; i < c->ndisks; i++)
+		if (check_disk(p->disks[i], &c->disk[i], e) < 0)
+			return err_wrap(e, "disk %u", i);
+	return check_serials(c, e);
+}
+
+static int check_id(const Vial__Plan__Plan *p, struct monitor_conf *c,
+		    struct err *e)
+{
+	if (copy_text(c->id, CONF_ID_MAX, p->id, id_char, "id", e) < 0)
+		return -EINVAL;
+	if (c->id[0] == '\0')
+		return err_set(e, EINVAL, "id: missing");
+	if (c->id[0] == '.' || c->id[0] == '-')
+		return err_set(e, EINVAL, "id: begins with '%c'", c->id[0]);
+	return 0;
+}
+
+static int check_shape(const Vial__Plan__Plan *p, struct monitor_conf *c,
+		       struct err *e)
+{
+	if (p->vcpus < 1 || p->vcpus > CONF_MAX_VCPUS)
+		return err_set(e, EINVAL, "vcpus: %" PRIu32 ", not 1 to %d",
+			       p->vcpus, CONF_MAX_VCPUS);
+	if (p->ram_bytes % MIB || p->ram_bytes < CONF_MIN_RAM ||
+	    p->ram_bytes > CONF_MAX_RAM)
+		return err_set(e, EINVAL,
+			       "ram_bytes: %" PRIu64 " is not a whole MiB from "
+						     "32 MiB to 1 TiB",
+			       p->ram_bytes);
+	if (p->console_max_bytes > MAX_CONSOLE)
+		return err_set(e, EINVAL,
+			       "console_max_bytes: %" PRIu64 " is more than 1 "
+							     "GiB",
+			       p->console_max_bytes);
+	c->vcpus = p->vcpus;
+	c->ram_bytes = p->ram_bytes;
+	c->console_max_bytes = p->console_max_bytes;
+	c->tied = p->tied;
+	c->verbose = p->verbose;
+	return 0;
+}
+
+int plan_check(const Vial__Plan__Plan *p, struct monitor_conf *conf,
+	       struct err *e)
+{
+	memset(conf, 0, sizeof(*conf));
+	if (p->generation != PLAN_GENERATION)
+		return err_set(e, EINVAL,
+			       "generation: %" PRIu32 ", this monitor speaks "
+			       "%d: vial and vial-vmm are of different "
+			       "versions",
+			       p->generation, PLAN_GENERATION);
+	if (check_id(p, conf, e) < 0 || check_shape(p, conf, e) < 0 ||
+	    copy_text(conf->cmdline, CONF_CMDLINE_MAX, p->cmdline, printable,
+		      "cmdline", e) < 0 ||
+	    need_fd(&conf->kvm_fd, p->kvm_fd, "kvm_fd", e) < 0 ||
+	    need_fd(&conf->kernel_fd, p->kernel_fd, "kernel_fd", e) < 0 ||
+	    copy_fd(&conf->initrd_fd, p->initrd_fd, "initrd_fd", e) < 0 ||
+	    copy_fd(&conf->console_fd, p->console_fd, "console_fd", e) < 0 ||
+	    copy_fd(&conf->control_fd, p->control_fd, "control_fd", e) < 0 ||
+	    copy_fd(&conf->vsock_fd, p->vsock_fd, "vsock_fd", e) < 0 ||
+	    check_disks(p, conf, e) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+int plan_decode(const void *bytes, size_t len, struct monitor_conf *conf,
+		struct err *e)
+{
+	Vial__Plan__Plan *p = vial__plan__plan__unpack(NULL, len, bytes);
+	int r;
+
+	if (!p)
+		return err_set(e, EPROTO, "not a plan message");
+	r = plan_check(p, conf, e);
+	vial__plan__plan__free_unpacked(p, NULL);
+	return r;
+}
