@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* machine.h - one virtual machine: RAM, vCPUs, devices, and how it ends.
+ *
+ * THEORY OF OPERATION
+ *
+ * machine_build() puts the parts together in one order: RAM, the VM, its
+ * interrupt controllers, devices in their slots (a window on the bus, a
+ * doorbell, an interrupt line each), the kernel, the device tree, the vCPUs.
+ * Nothing runs yet, and everything that needs a system call the jail takes
+ * away has happened. machine_start() makes the vCPU threads, each of which
+ * calls enter() (the monitor closes its system calls there) and waits;
+ * machine_go() lets them run.
+ *
+ * Threads: the loop thread owns all device state. A vCPU thread that touches a
+ * register takes the machine lock for as long as that lasts; the loop holds
+ * the same lock while it runs callbacks. Doorbells never leave the kernel
+ * but as an eventfd in the loop.
+ *
+ * The guest ends when a vCPU cannot go on, or when it writes the poweroff,
+ * reset or panic register. The first reason wins and rings the loop, which
+ * calls ended(); the monitor then stops the loop and calls machine_stop(). */
+#pragma once
+
+#include "arch/arch.h"
+#include "base/loop.h"
+#include "dev/dev.h"
+#include "dev/power.h"
+#include "dev/serial.h"
+#include "dev/serial_log.h"
+#include "machine/bus.h"
+
+#define MACHINE_MAX_VCPUS 32
+#define MACHINE_MAX_DEVS 16
+
+enum machine_end {
+	END_NONE,
+	END_POWEROFF,
+	END_REBOOT,
+	END_PANIC,
+	END_CRASH,
+	END_STOPPED,
+};
+
+struct machine_conf {
+	unsigned vcpus; /* 1 to MACHINE_MAX_VCPUS */
+	uint64_t ram_bytes;
+	int kvm_fd, kernel_fd, initrd_fd; /* borrowed; initrd may be -1 */
+	const char *cmdline; /* behind what the machine itself needs */
+	const struct dev_conf *devs;
+	unsigned ndevs;
+	int console_fd; /* -1: not kept */
+	uint64_t console_max_bytes;
+	int (*enter)(void *ctx, struct err *e); /* first in a vCPU thread */
+	void (*ended)(void *ctx);		/* in the loop, once */
+	void *ctx;
+};
+
+struct slot {
+	struct virtio *v;
+	const struct dev_kind *kind;
+	struct watch kick;
+};
+
+struct machine {
+	struct loop *loop;
+	pthread_mutex_t lock; /* also the loop's */
+	struct mem mem;
+	struct kvm_vm vm;
+	struct bus mmio, pio;
+	struct slot slot[MACHINE_MAX_DEVS];
+	unsigned nslots;
+	struct serial serial;
+	struct serial_log console;
+	struct power power;
+	struct boot boot;
+	struct vcpu vcpu[MACHINE_MAX_VCPUS];
+	unsigned nvcpus;
+	struct vcpu_hooks hooks;
+	const struct machine_conf *conf;
+	bool paused;
+	/* how it ended; under end_lock, which is taken last */
+	pthread_mutex_t end_lock;
+	enum machine_end end;
+	char end_why[128];
+	struct watch end_watch; /* eventfd, owned */
+};
+
+/* Before machine_build(); loop takes machine.lock as its lock. */
+void machine_init(struct machine *m);
+
+/* conf and loop are borrowed until machine_fini(). */
+int machine_build(struct machine *m, const struct machine_conf *conf,
+		  struct loop *loop, struct err *e);
+int machine_start(struct machine *m, struct err *e);
+void machine_go(struct machine *m);
+void machine_pause(struct machine *m);
+
+/* Records why the guest ends, from any thread; the first call counts. */
+void machine_end(struct machine *m, enum machine_end end, const char *why);
+/* Stops the vCPUs, then drains the devices. Machine lock not held. */
+void machine_stop(struct machine *m);
+/* Safe on a half-built machine. */
+void machine_fini(struct machine *m);
+
+/* machine/fdt.c: the device tree of m into buf; returns its length. */
+int machine_fdt(const struct machine *m, const char *cmdline, void *buf,
+		size_t room, struct err *e);

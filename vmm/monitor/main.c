@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial-vmm - one virtual machine, one process.
+ *
+ * THEORY OF OPERATION
+ *
+ * The launcher starts this program with every descriptor it will ever need
+ * and a socket at PLAN_FD; the one message on it says what they are. The order
+ * in main() is the design: read the plan, leave the host behind, build the
+ * machine, let the host call, close the system calls, run. After jail_seal()
+ * nothing can be opened, connected or started any more, and only then does the
+ * first instruction of the guest run.
+ *
+ * Exit status: how the guest ended, see exits[]; JAIL_EXIT when the monitor
+ * itself stepped outside of its system calls. */
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "control.h"
+#include "jail/jail.h"
+#include "machine/machine.h"
+#include "monitor/conf.h"
+#include "monitor/recv.h"
+#include "probe.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define PLAN_FD 3
+#define GUEST_CID 3
+
+static const int exits[] = {
+	[END_NONE] = 6,	 [END_POWEROFF] = 0, [END_REBOOT] = 2,
+	[END_PANIC] = 3, [END_CRASH] = 4,    [END_STOPPED] = 5,
+};
+#define EXIT_REFUSED 1
+
+struct monitor {
+	struct monitor_conf conf;
+	struct dev_conf dev[MACHINE_MAX_DEVS];
+	struct machine_conf machine_conf;
+	struct machine machine;
+	struct loop loop;
+	struct control ctl;
+	bool running;
+};
+
+/* Too large for a stack, and there is one of it. */
+static struct monitor monitor;
+
+static void monitor_ended(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	loop_stop(&m->loop);
+}
+
+static int monitor_enter_vcpu(void *ctx, struct err *e)
+{
+	(void)ctx;
+	return jail_seal(JAIL_VCPU, e);
+}
+
+static int monitor_recv(struct monitor *m, struct err *e)
+{
+	char name[80];
+
+	if (recv_plan(PLAN_FD, &m->conf, e) < 0)
+		return err_wrap(e, "plan");
+	snprintf(name, sizeof(name), "vial-vmm %.12s", m->conf.id);
+	log_init(name, m->conf.verbose ? LOG_INFO : LOG_WARN);
+	return 0;
+}
+
+/* The order gives the guest its device addresses: disks first. */
+static void monitor_devices(struct monitor *m)
+{
+	struct machine_conf *mc = &m->machine_conf;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->conf.ndisks; i++) {
+		struct conf_disk *d = &m->conf.disk[i];
+
+		m->dev[n].type = DEV_BLK;
+		m->dev[n++].blk = (struct blk_conf){
+			.serial = d->serial,
+			.base_fds = d->base_fds,
+			.nbase = d->nbase,
+			.overlay_fd = d->overlay_fd,
+			.size_bytes = d->size_bytes,
+		};
+	}
+	if (m->conf.vsock_fd >= 0) {
+		m->dev[n].type = DEV_VSOCK;
+		m->dev[n++].vsock = (struct vsock_conf){
+			.listen_fd = m->conf.vsock_fd,
+			.guest_cid = GUEST_CID,
+		};
+	}
+	m->dev[n++].type = DEV_RNG;
+	mc->devs = m->dev;
+	mc->ndevs = n;
+}
+
+static int monitor_build(struct monitor *m, struct err *e)
+{
+	m->machine_conf = (struct machine_conf){
+		.vcpus = m->conf.vcpus,
+		.ram_bytes = m->conf.ram_bytes,
+		.kvm_fd = m->conf.kvm_fd,
+		.kernel_fd = m->conf.kernel_fd,
+		.initrd_fd = m->conf.initrd_fd,
+		.cmdline = m->conf.cmdline,
+		.console_fd = m->conf.console_fd,
+		.console_max_bytes = m->conf.console_max_bytes,
+		.enter = monitor_enter_vcpu,
+		.ended = monitor_ended,
+		.ctx = m,
+	};
+	monitor_devices(m);
+	machine_init(&m->machine);
+	if (loop_init(&m->loop, &m->machine.lock, e) < 0)
+		return -e->code;
+	return machine_build(&m->machine, &m->machine_conf, &m->loop, e);
+}
+
+static int monitor_seal(struct monitor *m, struct err *e)
+{
+	int r = jail_watch(m->conf.id, e);
+
+	if (r == 0)
+		r = machine_start(&m->machine, e); /* each seals itself */
+	if (r == 0)
+		r = jail_seal(JAIL_LOOP, e);
+	return r;
+}
+
+static int monitor_run(struct monitor *m, struct err *e)
+{
+	int r;
+
+	m->running = true;
+	control_tell_running(&m->ctl);
+	machine_go(&m->machine);
+	r = loop_run(&m->loop);
+	machine_stop(&m->machine);
+	if (r < 0)
+		return err_set(e, -r, "loop: %s", strerror(-r));
+	log_info("%s", m->machine.end_why);
+	return 0;
+}
+
+static int monitor_fini(struct monitor *m, const struct err *e)
+{
+	int status = exits[m->machine.end];
+
+	if (e->code)
+		log_err("%s", e->msg);
+	if (!m->running) {
+		control_tell_refused(PLAN_FD, e);
+		return EXIT_REFUSED;
+	}
+	/* Disks are complete before anybody hears that the guest ended. */
+	machine_fini(&m->machine);
+	control_tell_ended(&m->ctl);
+	control_fini(&m->ctl);
+	loop_fini(&m->loop);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct monitor *m = &monitor;
+	struct err e = { 0 };
+
+	if (argc > 1 && strcmp(argv[1], "--probe") == 0)
+		return probe_main();
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return printf("vial-vmm %s\n", VIAL_VERSION) < 0;
+	log_init("vial-vmm", LOG_WARN);
+	signal(SIGPIPE, SIG_IGN);
+	m->ctl.started_us = now_us();
+
+	if (monitor_recv(m, &e) < 0 ||	/* plan and fds in   */
+	    jail_enter(&e) < 0 ||	/* no new files      */
+	    monitor_build(m, &e) < 0 || /* guest ready       */
+	    control_init(&m->ctl, &m->machine, &m->loop, m->conf.control_fd,
+			 PLAN_FD, m->conf.tied, &e) < 0 ||
+	    monitor_seal(m, &e) < 0 || /* syscalls closed   */
+	    monitor_run(m, &e) < 0)    /* until guest ends  */
+		log_debug("the guest did not run to its end");
+	return monitor_fini(m, &e);
+}
