@@ -92,6 +92,8 @@ $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
 	$(call say,PROTO,$<)
 	$(Q)protoc-c --c_out=$(B)/gen $<
+	$(Q)sed -i 's/(char \*)protobuf_c_empty/(char *)(uintptr_t)protobuf_c_empty/' \
+		$(B)/gen/$*.pb-c.h	# -Wcast-qual
 
 # System-call tables: BPF made at build time (vmm/jail/seccomp/).
 $(B)/jail-tables: $(wildcard vmm/jail/seccomp/*.c) vmm/jail/jail.h
@@ -161,9 +163,25 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(fuzz_ALL) \
 		$(call objs,fuzz,$(guest_SRC)) \
 		-Wl,--start-group $(fuzz_ALL) -Wl,--end-group $(TEST_LIBS)
 
-.PHONY: unit fuzz-bins
+.PHONY: unit fuzz-bins gen print-cflags check
 unit: $(UNIT_BIN)
 fuzz-bins: $(FUZZ_BIN)
+
+# For scripts: the generated headers, and the flags quoted for eval.
+gen: $(GEN_H) $(BPF_H)
+print-cflags:
+	@printf '%s\n' '$(subst ','\'',$(COMMON))'
+
+# Everything that is tested; the last line is the count.
+test: setup
+	$(Q)$(MAKE) --no-print-directory all unit fuzz-bins
+	$(Q)B=$(B) scripts/test
+check: setup
+	$(Q)B=$(B) scripts/check
+# Ten minutes for each fuzzer; FUZZ_SECONDS=n for another time.
+fuzz: setup
+	$(Q)$(MAKE) --no-print-directory fuzz-bins
+	$(Q)B=$(B) scripts/fuzz $(or $(FUZZ_SECONDS),600)
 
 clean:
 	rm -rf $(B)
