@@ -53,7 +53,7 @@ static int copy_fd(int *dst, uint32_t fd, const char *name, struct err *e)
 	if (fd < PLAN_FIRST_FD || fd > INT_MAX)
 		return err_set(e, EINVAL,
 			       "%s: descriptor %" PRIu32 " cannot be one of a "
-							 "plan",
+			       "plan",
 			       name, fd);
 	*dst = (int)fd;
 	return 0;
@@ -85,7 +85,7 @@ static int check_disk(const Vial__Plan__Disk *d, struct conf_disk *out,
 	if (d->size_bytes % SECTOR || d->size_bytes > CONF_MAX_DISK)
 		return err_set(e, EINVAL,
 			       "size_bytes: %" PRIu64 " is not a whole number "
-						      "of sectors up to 1 PiB",
+			       "of sectors up to 1 PiB",
 			       d->size_bytes);
 	out->size_bytes = d->size_bytes;
 	if (out->nbase == 0 && out->overlay_fd < 0)
@@ -145,12 +145,12 @@ static int check_shape(const Vial__Plan__Plan *p, struct monitor_conf *c,
 	    p->ram_bytes > CONF_MAX_RAM)
 		return err_set(e, EINVAL,
 			       "ram_bytes: %" PRIu64 " is not a whole MiB from "
-						     "32 MiB to 1 TiB",
+			       "32 MiB to 1 TiB",
 			       p->ram_bytes);
 	if (p->console_max_bytes > MAX_CONSOLE)
 		return err_set(e, EINVAL,
 			       "console_max_bytes: %" PRIu64 " is more than 1 "
-							     "GiB",
+			       "GiB",
 			       p->console_max_bytes);
 	c->vcpus = p->vcpus;
 	c->ram_bytes = p->ram_bytes;
