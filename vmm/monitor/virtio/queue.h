@@ -42,8 +42,11 @@ struct queue {
 	uint16_t signalled_used;	/* used index at the last interrupt */
 	bool signalled_valid;
 	bool event_idx;
+	bool pushed;			/* since the last queue_notify() */
+	uint16_t chain_max;
 	struct chain *chains;		/* one for each head, max entries */
-	struct iovec *iovs;		/* their segments, allocated together */
+	struct iovec *iovs;		/* their segments, allocated together,
+					   touched when used */
 };
 
 int queue_init(struct queue *q, struct virtio *v, uint16_t index, uint16_t max,

@@ -86,6 +86,8 @@ struct virtio {
 	uint8_t status;
 	bool broken;
 	uint32_t config_generation;
+	/* selector registers of the transport */
+	uint32_t dev_sel, drv_sel, queue_sel;
 	struct queue queue[VIRTIO_MAX_QUEUES];
 	struct log_limit limit;
 };
@@ -102,3 +104,12 @@ void virtio_broken(struct virtio *v, const char *why);
 void virtio_config_changed(struct virtio *v);
 /* True between DRIVER_OK and reset, and not broken. */
 bool virtio_live(const struct virtio *v);
+
+/* InterruptStatus, virtio 1.2, 4.2.2 */
+#define VIRTIO_IRQ_USED	  1
+#define VIRTIO_IRQ_CONFIG 2
+
+/* For the transport and the queues. virtio_reset() brings everything back to
+ * the state after virtio_init(). */
+void virtio_interrupt(struct virtio *v, uint32_t why);
+void virtio_reset(struct virtio *v);

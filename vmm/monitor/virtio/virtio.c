@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "virtio/virtio.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RING_FEATURES                                                          \
+	(VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
+
+int virtio_init(struct virtio *v, const struct virtio_ops *ops, const char *id,
+		const struct mem *mem, struct err *e)
+{
+	assert(ops->queues <= VIRTIO_MAX_QUEUES);
+	*v = (struct virtio){
+		.ops = ops,
+		.mem = mem,
+		.offered = ops->features | RING_FEATURES,
+		.kick_fd = -1,
+		.irq_fd = -1,
+	};
+	snprintf(v->id, sizeof(v->id), "%s", id);
+	v->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	v->irq_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (v->kick_fd < 0 || v->irq_fd < 0) {
+		int r = err_sys(e, "%s %s: eventfd", ops->name, v->id);
+
+		virtio_fini(v);
+		return r;
+	}
+	for (unsigned i = 0; i < ops->queues; i++) {
+		int r = queue_init(&v->queue[i], v, (uint16_t)i, ops->queue_max,
+				   ops->chain_max);
+
+		if (r < 0) {
+			virtio_fini(v);
+			return err_set(e, -r, "%s %s: no memory for queue %u",
+				       ops->name, v->id, i);
+		}
+	}
+	return 0;
+}
+
+void virtio_fini(struct virtio *v)
+{
+	if (!v->ops)
+		return;
+	for (unsigned i = 0; i < v->ops->queues; i++)
+		queue_fini(&v->queue[i]);
+	if (v->kick_fd >= 0)
+		close(v->kick_fd);
+	if (v->irq_fd >= 0)
+		close(v->irq_fd);
+	v->kick_fd = v->irq_fd = -1;
+	v->ops = NULL;
+}
+
+void virtio_interrupt(struct virtio *v, uint32_t why)
+{
+	uint64_t one = 1;
+
+	v->irq_status |= why;
+	/* EAGAIN means that 2^64-2 are pending: one of them will do. */
+	if (write(v->irq_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void virtio_broken(struct virtio *v, const char *why)
+{
+	if (v->broken)
+		return;
+	v->broken = true;
+	v->status |= VIRTIO_S_NEEDS_RESET;
+	log_limited(&v->limit, "%s %s: broken by the driver: %s", v->ops->name,
+		    v->id, why);
+	/* virtio 1.2, 2.1.2: the driver is told once it is running. */
+	if (v->status & VIRTIO_S_DRIVER_OK)
+		virtio_config_changed(v);
+}
+
+void virtio_config_changed(struct virtio *v)
+{
+	v->config_generation++;
+	virtio_interrupt(v, VIRTIO_IRQ_CONFIG);
+}
+
+bool virtio_live(const struct virtio *v)
+{
+	return (v->status & VIRTIO_S_DRIVER_OK) && !v->broken;
+}
+
+void virtio_reset(struct virtio *v)
+{
+	bool was_ready = v->status & VIRTIO_S_DRIVER_OK;
+
+	/* Not live from here on: what the device still finishes is dropped. */
+	v->status = 0;
+	if (was_ready && v->ops->reset)
+		v->ops->reset(v);
+	for (unsigned i = 0; i < v->ops->queues; i++)
+		queue_reset(&v->queue[i]);
+	v->features = 0;
+	v->irq_status = 0;
+	v->broken = false;
+	v->dev_sel = v->drv_sel = v->queue_sel = 0;
+}
