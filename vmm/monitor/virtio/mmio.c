@@ -109,14 +109,11 @@ static bool mmio_features_good(const struct virtio *v)
 
 static void mmio_go_live(struct virtio *v)
 {
-	uint64_t one = 1;
-
 	v->status |= VIRTIO_S_DRIVER_OK;
 	if (v->ops->ready)
 		v->ops->ready(v);
 	/* A doorbell that rang too early was not answered: look once. */
-	if (write(v->kick_fd, &one, sizeof(one)) < 0)
-		return;
+	virtio_kick_self(v);
 }
 
 /* virtio 1.2, 2.1 and 3.1.1: bits are only ever added, in order; what comes
@@ -209,8 +206,6 @@ static void mmio_write_queue(struct virtio *v, uint32_t off, uint32_t val)
 
 static void mmio_write_reg(struct virtio *v, uint32_t off, uint32_t val)
 {
-	uint64_t one = 1;
-
 	switch (off) {
 	case REG_DEVICE_FEATURES_SEL:
 		v->dev_sel = val;
@@ -225,9 +220,8 @@ static void mmio_write_reg(struct virtio *v, uint32_t off, uint32_t val)
 		v->queue_sel = val;
 		break;
 	case REG_QUEUE_NOTIFY:
-		if (val < v->ops->queues &&
-		    write(v->kick_fd, &one, sizeof(one)) < 0)
-			return;
+		if (val < v->ops->queues)
+			virtio_kick_self(v);
 		break;
 	case REG_INTERRUPT_ACK:
 		v->irq_status &= ~val;

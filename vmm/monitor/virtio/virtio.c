@@ -57,14 +57,24 @@ void virtio_fini(struct virtio *v)
 	v->ops = NULL;
 }
 
-void virtio_interrupt(struct virtio *v, uint32_t why)
+static void ring_eventfd(int fd)
 {
 	uint64_t one = 1;
 
-	v->irq_status |= why;
 	/* EAGAIN means that 2^64-2 are pending: one of them will do. */
-	if (write(v->irq_fd, &one, sizeof(one)) < 0)
+	if (write(fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void virtio_kick_self(struct virtio *v)
+{
+	ring_eventfd(v->kick_fd);
+}
+
+void virtio_interrupt(struct virtio *v, uint32_t why)
+{
+	v->irq_status |= why;
+	ring_eventfd(v->irq_fd);
 }
 
 void virtio_broken(struct virtio *v, const char *why)

@@ -58,7 +58,7 @@ struct virtio_ops {
 	uint16_t chain_max;		/* segments one chain may have */
 	uint64_t features;		/* of the device; the ring's are added */
 	/* The driver rang: look at all queues. Loop thread. Only called
-	 * between ready and reset. */
+	 * between ready and reset, and at least once after ready. */
 	void (*kick)(struct virtio *v);
 	/* DRIVER_OK was set; features are in v->features. May be NULL. */
 	void (*ready)(struct virtio *v);
@@ -66,7 +66,8 @@ struct virtio_ops {
 	 * chain of the old queues is used any more. May be NULL. */
 	void (*reset)(struct virtio *v);
 	/* Device configuration space; [off, off + len) is inside config_size.
-	 * write may be NULL: writes are ignored. */
+	 * write may be NULL: writes are ignored. Written by a driver only
+	 * (DRIVER is set), also before DRIVER_OK. */
 	uint32_t config_size;
 	void (*config_read)(struct virtio *v, uint32_t off, void *dst,
 			    uint32_t len);
@@ -104,6 +105,10 @@ void virtio_broken(struct virtio *v, const char *why);
 void virtio_config_changed(struct virtio *v);
 /* True between DRIVER_OK and reset, and not broken. */
 bool virtio_live(const struct virtio *v);
+
+/* Rings the device's own doorbell: kick() runs again in the next turn of the
+ * loop. For a device that stops early so that others get their turn. */
+void virtio_kick_self(struct virtio *v);
 
 /* InterruptStatus, virtio 1.2, 4.2.2 */
 #define VIRTIO_IRQ_USED	  1
