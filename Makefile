@@ -67,7 +67,7 @@ objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
 .SECONDARY:
 .PHONY: all setup demo test check bench fuzz clean install help
-all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio
+all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio $(B)/vmlinux
 
 define FLAVOUR
 $(B)/$(1)/%.o: %.c | $(GEN_H)
@@ -138,6 +138,25 @@ $(B)/initramfs.cpio: $(B)/vial-agent
 		cp $< $(B)/initramfs.d/init && touch -d @0 $(B)/initramfs.d/init && \
 		cd $(B)/initramfs.d && echo init | \
 		cpio -o -H newc -R 0:0 --reproducible --quiet > ../initramfs.cpio
+
+# Built once for its inputs, outside of the tree (rootfs/kernel/build).
+$(B)/vmlinux: $(wildcard rootfs/kernel/build rootfs/kernel/config/* \
+		rootfs/kernel/patches/*) scripts/packages
+	@mkdir -p $(@D)
+	$(Q)k=$$(rootfs/kernel/build | tail -n 1) && ln -sfn "$$k" $@ && \
+		touch -h $@
+
+# Debian packages that are missing; nothing when none is.
+setup:
+	$(Q)scripts/setup
+
+demo: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/demo $(B)
+
+bench: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/bench $(B)
 
 # ---- tests ----------------------------------------------------------------
 

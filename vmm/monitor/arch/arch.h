@@ -46,12 +46,15 @@ extern const struct arch_map arch_map;
 
 /* Interrupt controllers and what else must be there before a vCPU is. */
 int arch_vm_init(struct kvm_vm *vm, struct err *e);
+/* What can only be done when all vCPUs have been initialised. */
+int arch_vm_finish(struct kvm_vm *vm, unsigned vcpus, struct err *e);
 
 /* What boot.c found out and cpu.c needs. */
 struct boot {
 	uint64_t entry;	     /* first instruction, guest physical */
 	uint64_t arg;	     /* what the boot protocol wants in a register */
 	uint64_t kernel_end; /* first free byte behind the kernel */
+	uint64_t initrd, initrd_size; /* 0 bytes when there is none */
 };
 
 /* Registers and identity of vCPU index of count, before its first run. */
@@ -75,6 +78,7 @@ int arch_handover(struct mem *m, struct boot *b, const char *cmdline,
 struct arch_fdt_info {
 	unsigned vcpus;
 	const struct mem *mem;
+	const struct boot *boot;
 	const char *cmdline;
 };
 

@@ -100,6 +100,7 @@ int machine_fdt(const struct machine *m, const char *cmdline, void *buf,
 {
 	struct arch_fdt_info info = { .vcpus = m->conf->vcpus,
 				      .mem = &m->mem,
+				      .boot = &m->boot,
 				      .cmdline = cmdline };
 	int r = fdt_create(buf, (int)room);
 

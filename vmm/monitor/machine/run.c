@@ -81,6 +81,8 @@ int machine_start(struct machine *m, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	if (arch_vm_finish(&m->vm, m->nvcpus, e) < 0)
+		return -e->code;
 	m->paused = true;
 	for (unsigned i = 0; i < m->nvcpus; i++)
 		if (vcpu_start(&m->vcpu[i], e) < 0)

@@ -36,7 +36,7 @@ static int boot_load_kernel(int fd, struct mem *m, struct boot *b,
 }
 
 /* Behind the kernel, on a huge page of its own. */
-static int boot_load_initrd(int fd, struct mem *m, const struct boot *b,
+static int boot_load_initrd(int fd, struct mem *m, struct boot *b,
 			    struct setup_header *hdr, struct err *e)
 {
 	uint64_t at = (b->kernel_end + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
@@ -48,6 +48,8 @@ static int boot_load_initrd(int fd, struct mem *m, const struct boot *b,
 		return err_set(e, EINVAL, "empty");
 	if ((uint64_t)st.st_size > GAP_AT || at + (uint64_t)st.st_size > GAP_AT)
 		return err_set(e, EFBIG, "too large");
+	b->initrd = at;
+	b->initrd_size = (uint64_t)st.st_size;
 	hdr->ramdisk_image = (uint32_t)at;
 	hdr->ramdisk_size = (uint32_t)st.st_size;
 	return image_read(fd, 0, (uint64_t)st.st_size, m, at, e);
@@ -73,6 +75,7 @@ int arch_load(int kernel_fd, int initrd_fd, struct mem *m, struct boot *b,
 	struct boot_params *bp = mem_at(m, GPA(BOOT_PARAMS_AT), sizeof(*bp));
 	struct setup_header hdr = { 0 };
 
+	*b = (struct boot){ .arg = BOOT_PARAMS_AT };
 	if (!bp || m->region[0].size <= HIGH_RAM_AT)
 		return err_set(e, ENOMEM, "too little memory");
 	if (boot_load_kernel(kernel_fd, m, b, &hdr, e) < 0)
@@ -86,7 +89,6 @@ int arch_load(int kernel_fd, int initrd_fd, struct mem *m, struct boot *b,
 	hdr.loadflags |= LOADED_HIGH;
 	bp->hdr = hdr;
 	boot_e820(bp, m);
-	b->arg = BOOT_PARAMS_AT;
 	return 0;
 }
 

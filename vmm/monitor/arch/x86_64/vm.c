@@ -16,3 +16,11 @@ int arch_vm_init(struct kvm_vm *vm, struct err *e)
 		return err_sys(e, "create the interrupt controllers");
 	return 0;
 }
+
+int arch_vm_finish(struct kvm_vm *vm, unsigned vcpus, struct err *e)
+{
+	(void)vm;
+	(void)vcpus;
+	(void)e;
+	return 0;
+}
