@@ -4,16 +4,26 @@
  * THEORY OF OPERATION
  *
  * The monitor talks to the guest, so it must be able to do nothing else. It
- * starts with every descriptor it will ever have. jail_enter() takes away the
- * world: new user, mount, pid-of-children, network, ipc, uts and cgroup
- * namespaces, an empty read-only root, no capabilities, no_new_privs, no
- * dumps. It runs before any byte of the guest is looked at, single-threaded.
- * jail_seal() then takes away the system calls: each thread closes its own
- * table for its role as the last step before guest code runs; the loop thread
- * closes last, and after that no thread can be started.
+ * starts with every descriptor it will ever have. Two steps:
+ *
+ * jail_enter() takes away the world, before any byte of the guest is looked
+ * at, single-threaded: mount, network, ipc, uts and cgroup namespaces of its
+ * own, an empty read-only root, a user that nobody else is (ids.h), no
+ * capabilities in any set, no_new_privs, no dumps. There is no pid namespace:
+ * unshare() could only make one for children, which would forbid threads,
+ * and there will be no children; signals to others end at the uid (as root)
+ * and at the table (always).
+ *
+ * jail_seal() takes away the system calls: each thread closes its own table
+ * for its role as the last step before guest code runs; the loop thread closes
+ * last, and after that no thread can be started.
  *
  * The tables are generated at build time with libseccomp (seccomp/) into BPF
- * arrays, so nothing is compiled at start and the library is not linked in. */
+ * arrays, so nothing is compiled at start and the library is not linked in.
+ *
+ *     ids.c   which user          ns.c       namespaces and root
+ *     caps.c  capabilities        seccomp.c  tables and the handler
+ *     seccomp/rules.c             the calls each role keeps */
 #pragma once
 
 #include "base/err.h"
@@ -21,14 +31,16 @@
 #include <stdbool.h>
 
 enum jail_role {
-	JAIL_LOOP,	/* owns devices, disk and socket I/O */
-	JAIL_VCPU,	/* KVM_RUN and the machine's lock */
+	JAIL_LOOP, /* owns devices, disk and socket I/O */
+	JAIL_VCPU, /* KVM_RUN and the machine's lock */
 	JAIL_NROLES
 };
 
-/* Namespaces, root, capabilities, no_new_privs. What the host does not allow
- * (no user namespaces for an unprivileged user) fails with the reason; nothing
- * is skipped silently.
+/* Namespaces, root, user, capabilities, no_new_privs. What the host does not
+ * allow (no user namespaces for an unprivileged user) fails with the reason
+ * and the setting that allows it; nothing is skipped silently.
+ *
+ * The change of user clears PR_SET_PDEATHSIG, and /proc is gone behind it.
  *
  * May after:      everything on fds already open; threads; mmap.
  * May not after:  reach any path, network or process of the host. */
@@ -44,7 +56,8 @@ int jail_enter(struct err *e);
  * call and the role, exit status JAIL_EXIT. */
 int jail_seal(enum jail_role role, struct err *e);
 
-/* Installs the SIGSYS handler; once, before the first seal. */
+/* Installs the SIGSYS handler; once, before the first seal. id names the box
+ * in its line: "vial-vmm ID: system call ...". */
 int jail_watch(const char *id, struct err *e);
 
-#define JAIL_EXIT 159	/* 128 + SIGSYS */
+#define JAIL_EXIT 159 /* 128 + SIGSYS */

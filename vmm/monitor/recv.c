@@ -218,7 +218,7 @@ static int read_plan(int fd, struct monitor_conf *conf, struct err *e)
 
 int recv_plan(int fd, struct monitor_conf *conf, struct err *e)
 {
-	if (read_plan(fd, conf, e) < 0 || check_fds(conf, fd, e) < 0)
-		return err_wrap(e, "plan");
-	return 0;
+	int r = read_plan(fd, conf, e);
+
+	return r < 0 ? r : check_fds(conf, fd, e);
 }
