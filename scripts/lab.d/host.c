@@ -2,10 +2,11 @@
 /*
  * lab-host - starts the emulated host, moves the command's streams, ends it.
  *
- * usage: lab-host [-w DIR] [-c FILE] -m DIR QEMU... -- COMMAND...
+ * usage: lab-host [-w DIR] [-c FILE] [-p FILE] -m DIR QEMU... -- COMMAND...
  *
  *   -w DIR   share that the command may write (at the same path in the lab)
  *   -c FILE  keep the lab's console in FILE
+ *   -p FILE  preloaded into virtiofsd when we are not root (noatime.c)
  *   -m DIR   the lab kernel's modules
  *
  * THEORY OF OPERATION
@@ -59,7 +60,7 @@ enum {
 	FD_FREE = 64, /* our own descriptors start here */
 };
 
-enum { STATUS_LAB = 125, CONSOLE_TAIL = 2048 };
+enum { STATUS_LAB = 125, CONSOLE_TAIL = 4096 };
 
 struct stream {
 	int fd; /* ours: 0, 1 or 2 */
@@ -74,12 +75,13 @@ static struct lab {
 	struct stream stream[RELAY_NSTREAMS];
 	int control;
 	int console;
-	int kick; /* an output stream has finished */
+	const char *preload; /* for virtiofsd */
+	int kick;	     /* an output stream has finished */
 	int child_fd[FD_END - FD_IN];
-	pid_t child[3]; /* QEMU, then the virtiofsds */
+	pid_t child[3]; /* the virtiofsds, then QEMU */
 	int nchildren;
 	pthread_mutex_t lock;
-} lab = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} lab = { .preload = "", .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void end_children(void)
 {
@@ -154,7 +156,7 @@ static void tell(uint32_t type, uint32_t stream, uint64_t value)
  */
 
 /* Start argv with FD_IN.. in place; its words go to the console. */
-static void child_start(char *const *argv, int nfds, const int *fd)
+static void child_start(const char *const *argv, int nfds, const int *fd)
 {
 	pid_t parent = getpid();
 	pid_t pid = fork();
@@ -180,9 +182,25 @@ static void child_start(char *const *argv, int nfds, const int *fd)
 	for (int i = 0; i < nfds; i++)
 		if (fd[i] >= 0)
 			dup2(fd[i], FD_IN + i);
-	execvp(argv[0], argv);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(STATUS_LAB);
+}
+
+/* The words to start virtiofsd with. Without root it is given a user namespace
+ * in which it is root: it changes its root directory and its identity. */
+static void start_virtiofsd(const char *dir, const char *cache, int listener)
+{
+	char fd[32], opt[4200], env[4200];
+	const char *argv[] = { "unshare", "-r", "env", env, VIRTIOFSD,
+			       "-f",	  fd,	"-o",  opt, NULL };
+
+	snprintf(fd, sizeof(fd), "--fd=%d", FD_IN);
+	snprintf(env, sizeof(env), "LD_PRELOAD=%s", lab.preload);
+	snprintf(opt, sizeof(opt),
+		 "source=%s,sandbox=chroot,cache=%s,log_level=warn", dir,
+		 cache);
+	child_start(geteuid() == 0 ? argv + 4 : argv, 1, &listener);
 }
 
 /* A virtiofsd for dir; returns the socket that is connected to it. It wants
@@ -191,15 +209,6 @@ static int share(const char *dir, const char *cache)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	socklen_t len = sizeof(a);
-	char fd_arg[32], opt[4200];
-	char *argv[] = { (char *)"unshare",
-			 (char *)"-r",
-			 (char *)VIRTIOFSD,
-			 (char *)"-f",
-			 fd_arg,
-			 (char *)"-o",
-			 opt,
-			 NULL };
 	int l = high(socket(AF_UNIX, SOCK_STREAM, 0));
 	int c = high(socket(AF_UNIX, SOCK_STREAM, 0));
 
@@ -207,16 +216,12 @@ static int share(const char *dir, const char *cache)
 	    getsockname(l, (struct sockaddr *)&a, &len) < 0 ||
 	    listen(l, 1) < 0 || connect(c, (struct sockaddr *)&a, len) < 0)
 		die_sys("socket");
-	snprintf(fd_arg, sizeof(fd_arg), "--fd=%d", FD_IN);
-	snprintf(opt, sizeof(opt),
-		 "source=%s,sandbox=chroot,cache=%s,log_level=warn", dir,
-		 cache);
-	child_start(geteuid() == 0 ? argv + 2 : argv, 1, &l);
+	start_virtiofsd(dir, cache, l);
 	close(l);
 	return c;
 }
 
-static void start(char *const *qemu, const char *rw)
+static void start(const char *const *qemu, const char *rw)
 {
 	int *fd = lab.child_fd;
 
@@ -242,20 +247,24 @@ static void start(char *const *qemu, const char *rw)
 			close(fd[i]);
 }
 
-/* Which child has ended, and how. */
+/* A child has ended: say which and how. QEMU was started last; when it ends
+ * the virtiofsds follow, so it is given a moment to be the one to blame. */
 static _Noreturn void die_child(void)
 {
-	int status = 0;
-	pid_t pid = waitpid(-1, &status, 0);
-	const char *who = "virtiofsd";
+	int qemu = lab.nchildren - 1, status = 0;
+	const char *who = "the emulated host";
+	pid_t pid = 0;
 
-	for (int i = 0; i < lab.nchildren; i++) {
-		if (lab.child[i] != pid)
-			continue;
-		if (i == lab.nchildren - 1)
-			who = "the emulated host";
-		lab.child[i] = lab.child[--lab.nchildren];
-		break;
+	for (int i = 0; i < 20 && pid == 0; i++) {
+		pid = waitpid(lab.child[qemu], &status, WNOHANG);
+		if (pid == 0)
+			usleep(50 * 1000);
+	}
+	if (pid > 0) {
+		lab.nchildren--;
+	} else {
+		who = "virtiofsd";
+		pid = waitpid(lab.child[0], &status, WNOHANG);
 	}
 	if (WIFSIGNALED(status))
 		die("%s was killed by signal %d before the command ended", who,
@@ -457,13 +466,15 @@ int main(int argc, char **argv)
 	int opt, signals, status;
 
 	lab.console = -1;
-	while ((opt = getopt(argc, argv, "+w:c:m:")) != -1) {
+	while ((opt = getopt(argc, argv, "+w:c:m:p:")) != -1) {
 		if (opt == 'w')
 			rw = optarg;
 		else if (opt == 'c')
 			console = optarg;
 		else if (opt == 'm')
 			modules = optarg;
+		else if (opt == 'p')
+			lab.preload = optarg;
 		else
 			return STATUS_LAB;
 	}
@@ -471,8 +482,7 @@ int main(int argc, char **argv)
 	for (command = qemu; *command && strcmp(*command, "--") != 0;)
 		command++;
 	if (!modules || !*command || !command[1])
-		die("usage: lab-host [-w DIR] [-c FILE] -m DIR QEMU... -- "
-		    "COMMAND...");
+		die("usage: lab-host [OPTION...] -m DIR QEMU... -- COMMAND...");
 	*command++ = NULL;
 
 	signals = block_signals();
@@ -482,7 +492,7 @@ int main(int argc, char **argv)
 				    O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644)
 			     : memfd_create("lab-console", 0));
 	fcntl(lab.console, F_SETFL, O_APPEND);
-	start(qemu, rw);
+	start((const char *const *)qemu, rw);
 	send_job(modules, rw, command);
 	start_streams();
 	status = serve(signals);
