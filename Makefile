@@ -24,7 +24,7 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-Wimplicit-fallthrough -Wvla -Wpointer-arith -Wcast-qual -Wundef
 HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection \
 	-fstack-clash-protection
-INC  := -I. -Ivmm -Ivmm/monitor -Ivmm/front -I$(B)/gen
+INC  := -I. -Ivmm -Ivmm/monitor -Ivmm/front -I$(B)/gen -isystem /usr/include/libnl3
 COMMON := -std=gnu11 -g -D_GNU_SOURCE -DVIAL_VERSION='"$(VERSION)"' $(WARN) \
 	$(WERROR) $(INC)
 
@@ -58,7 +58,8 @@ mon_SRC   := $(filter-out vmm/monitor/main.c, $(wildcard vmm/monitor/*.c \
 	vmm/monitor/mem/*.c vmm/monitor/virtio/*.c vmm/monitor/dev/*.c \
 	vmm/monitor/kvm/*.c vmm/monitor/machine/*.c $(arch_DIR)/*.c))
 front_SRC := $(filter-out vmm/front/cli/main.c, $(wildcard vmm/front/*/*.c))
-agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c))
+agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c \
+	agent/arch/$(ARCH)/*.c))
 
 LIBS := base proto jail mon front agent
 
@@ -92,7 +93,7 @@ $(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(@D)
 	$(call say,PROTO,$<)
 	$(Q)protoc-c --c_out=$(B)/gen $<
-	$(Q)sed -i 's/(char \*)protobuf_c_empty/(char *)(uintptr_t)protobuf_c_empty/' \
+	$(Q)sed -i 's/(char \*)protobuf_c_empty/(char *)(uintptr_t)protobuf_c_empty/g' \
 		$(B)/gen/$*.pb-c.h	# -Wcast-qual
 
 # System-call tables: BPF made at build time (vmm/jail/seccomp/).
@@ -110,7 +111,7 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 
 FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lcap-ng
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
-AGENT_LIBS := -larchive -lprotobuf-c -lnl-3
+AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 
 $(B)/vial: $(B)/rel/vmm/front/cli/main.o $(B)/rel/libfront.a \
 		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
@@ -124,7 +125,8 @@ $(B)/vial-vmm: $(B)/rel/vmm/monitor/main.o $(B)/rel/libmon.a \
 	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
 		-Wl,--gc-sections -o $@ $^ $(VMM_LIBS)
 
-$(B)/vial-agent: $(B)/agent/agent/main.o $(B)/agent/libagent.a \
+$(B)/vial-agent: $(B)/agent/agent/main.o $(B)/agent/agent/static/names.o \
+		$(B)/agent/libagent.a \
 		$(B)/agent/libproto.a $(B)/agent/libbase.a
 	$(call say,LD,$@)
 	$(Q)$(agent_CC) $(agent_CFLAGS) -static -Wl,--gc-sections -o $@.dbg \

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include "agent/job.h"
+#include "agent/serve.h"
+#include "base/auto.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define AGENT_FILES (512 << 10)
+
+/* Descriptors for many streams, and what jobs get of it. */
+static void agent_limits(struct agent *a)
+{
+	struct rlimit r = { AGENT_FILES, AGENT_FILES };
+
+	if (!a->init || setrlimit(RLIMIT_NOFILE, &r) < 0) {
+		getrlimit(RLIMIT_NOFILE, &r);
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+	a->files_hard = r.rlim_max;
+}
+
+/* Everything is blocked: children come through a signalfd, a broken pipe is an
+ * error of write(), and PID 1 has nothing else to hear. A job begins with an
+ * empty mask, and with the defaults for all because of this. */
+static void agent_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+}
+
+static void agent_round(struct reap *r)
+{
+	struct agent *a = container_of(r, struct agent, reap);
+
+	cgroups_sweep(&a->cgroups);
+	down_check(a);
+}
+
+int agent_open(struct agent *a, bool init, struct err *e)
+{
+	*a = (struct agent){
+		.init = init,
+		.can_set_ids = geteuid() == 0,
+		.null_fd = -1,
+		.listener = { .fd = -1 },
+		.announce = { .fd = -1 },
+		.cgroups = { .fd = -1 },
+		.users = { "/etc/passwd", "/etc/group" },
+	};
+	umask(022);
+	agent_signals();
+	agent_limits(a);
+	/* Orphans come to PID 1 anyway, and it cannot be killed for memory. */
+	if (!init)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	a->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (a->null_fd < 0)
+		return err_sys(e, "open /dev/null");
+	if (loop_init(&a->loop, NULL, e) < 0 ||
+	    reap_init(&a->reap, &a->loop, e) < 0)
+		return -e->code;
+	a->reap.round = agent_round;
+	return callers_init(&a->callers, &a->loop, serve_ready, e);
+}
+
+void agent_close(struct agent *a)
+{
+	if (!a->reap.loop)
+		return;
+	jobs_close(a);
+	callers_fini(&a->callers);
+	serve_close(a);
+	reap_fini(&a->reap);
+	cgroups_fini(&a->cgroups);
+	loop_fini(&a->loop);
+	close(a->null_fd);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/serve.h"
+
+#include "agent/agent.h"
+#include "agent/event.h"
+#include "agent/job.h"
+#include "agent/setup.h"
+#include "base/auto.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "proto/ports.h"
+
+#include <errno.h>
+#include <linux/vm_sockets.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define GENERATION 1
+
+static struct log_limit limit;
+
+static struct reply reply_to(struct agent *a, struct caller *c, uint64_t key)
+{
+	return (struct reply){ &a->callers, c, key };
+}
+
+static void serve_drop(struct agent *a, struct caller *c)
+{
+	if (c->kind == CALLER_CONTROL)
+		jobs_disowned(a, c);
+	caller_free(&a->callers, c);
+}
+
+/* Every operation answers the peer by itself; an error here means that the
+ * peer broke the rules. */
+typedef int serve_op(struct agent *a, struct caller *c,
+		     const Vial__Agent__Request *q, struct err *e);
+
+static int op_hello(struct agent *a, struct caller *c,
+		    const Vial__Agent__Request *q, struct err *e)
+{
+	uint32_t theirs = q->hello->generation;
+
+	if (theirs == 0)
+		return err_set(e, EPROTO, "hello: generation 0");
+	caller_control(c);
+	event_hello(reply_to(a, c, 0), MIN(theirs, (uint32_t)GENERATION));
+	return 0;
+}
+
+static int op_setup(struct agent *a, struct caller *c,
+		    const Vial__Agent__Request *q, struct err *e)
+{
+	Vial__Agent__Failed__Kind kind;
+	struct err why;
+
+	(void)e;
+	if (setup_apply(a, q->setup, &kind, &why) < 0) {
+		log_err("setup: %s", why.msg);
+		event_failed(reply_to(a, c, 0), kind, "setup", &why);
+		return 0;
+	}
+	event_setup_done(reply_to(a, c, 0), a->boot_us);
+	return 0;
+}
+
+static int op_exec(struct agent *a, struct caller *c,
+		   const Vial__Agent__Request *q, struct err *e)
+{
+	(void)e;
+	job_start(a, c, q->exec);
+	return 0;
+}
+
+/* The job may have ended while the Request was on its way: no answer. */
+static int op_signal(struct agent *a, struct caller *c,
+		     const Vial__Agent__Request *q, struct err *e)
+{
+	struct job *j = job_find(a, q->signal->key);
+
+	(void)c;
+	(void)e;
+	if (j)
+		job_signal(j, (int)q->signal->signal, q->signal->group);
+	return 0;
+}
+
+static int op_resize(struct agent *a, struct caller *c,
+		     const Vial__Agent__Request *q, struct err *e)
+{
+	const struct job *j = job_find(a, q->resize->key);
+
+	(void)c;
+	(void)e;
+	if (j)
+		job_resize(j, q->resize->size);
+	return 0;
+}
+
+static int op_shutdown(struct agent *a, struct caller *c,
+		       const Vial__Agent__Request *q, struct err *e)
+{
+	(void)c;
+	(void)q;
+	(void)e;
+	down_begin(a);
+	return 0;
+}
+
+static serve_op *const ops[] = {
+	[VIAL__AGENT__REQUEST__OP_HELLO] = op_hello,
+	[VIAL__AGENT__REQUEST__OP_SETUP] = op_setup,
+	[VIAL__AGENT__REQUEST__OP_EXEC] = op_exec,
+	[VIAL__AGENT__REQUEST__OP_SIGNAL] = op_signal,
+	[VIAL__AGENT__REQUEST__OP_RESIZE] = op_resize,
+	[VIAL__AGENT__REQUEST__OP_SHUTDOWN] = op_shutdown,
+};
+
+/* The connection becomes its job's, or waits for it. */
+static void serve_stream(struct agent *a, struct caller *c,
+			 const Vial__Agent__Stream *s)
+{
+	struct job *j = job_find(a, s->key);
+	int fd;
+
+	if (!j) {
+		caller_park(&a->callers, c, s->key, (unsigned)s->which);
+		return;
+	}
+	fd = caller_take_fd(&a->callers, c);
+	if (!job_attach(j, (unsigned)s->which, fd, buf_head(&c->chan.in),
+			buf_len(&c->chan.in)))
+		close(fd);
+	caller_free(&a->callers, c);
+}
+
+static int serve_request(struct agent *a, struct caller *c,
+			 const Vial__Agent__Request *q, struct err *e)
+{
+	unsigned op = (unsigned)q->op_case;
+	serve_op *run = op < ARRAY_LEN(ops) ? ops[op] : NULL;
+
+	if (!run)
+		return err_set(e, EPROTO, "unknown request");
+	if ((op == VIAL__AGENT__REQUEST__OP_HELLO) == (c->kind != CALLER_NEW))
+		return err_set(e, EPROTO, "hello must come first, and once");
+	return run(a, c, q, e);
+}
+
+static Vial__Agent__Request *serve_next(struct caller *c, int *error)
+{
+	ProtobufCMessage *m =
+		chan_next(&c->chan, &vial__agent__request__descriptor, error);
+
+	return m ? container_of(m, Vial__Agent__Request, base) : NULL;
+}
+
+static void serve_refuse(struct agent *a, struct caller *c, const struct err *e)
+{
+	log_limited(&limit, "connection refused: %s", e->msg);
+	event_failed(reply_to(a, c, 0), VIAL__AGENT__FAILED__KIND__BAD_REQUEST,
+		     "request", e);
+	serve_drop(a, c);
+}
+
+/* All whole Requests that have come. c may be gone afterwards. */
+static void serve_requests(struct agent *a, struct caller *c)
+{
+	Vial__Agent__Request *q;
+	struct err e;
+	int r;
+
+	while (!chan_pending(&c->chan)) {
+		q = serve_next(c, &r);
+		if (!q && r == 0)
+			return;
+		if (!q) {
+			errno = -r;
+			err_sys(&e, "malformed message");
+			serve_refuse(a, c, &e);
+			return;
+		}
+		if (c->kind == CALLER_NEW &&
+		    q->op_case == VIAL__AGENT__REQUEST__OP_STREAM) {
+			serve_stream(a, c, q->stream);
+			vial__agent__request__free_unpacked(q, NULL);
+			return;
+		}
+		r = serve_request(a, c, q, &e);
+		vial__agent__request__free_unpacked(q, NULL);
+		if (r < 0) {
+			serve_refuse(a, c, &e);
+			return;
+		}
+	}
+}
+
+void serve_ready(struct watch *w, uint32_t events)
+{
+	struct caller *c = container_of(w, struct caller, watch);
+	struct agent *a = container_of(c->callers, struct agent, callers);
+	int r;
+
+	/* A parked stream is not read; it wakes up only to be gone. */
+	if (c->kind == CALLER_STREAM) {
+		serve_drop(a, c);
+		return;
+	}
+	if (events & EPOLLOUT) {
+		caller_flush(&a->callers, c);
+		if (chan_pending(&c->chan))
+			return;
+	} else {
+		r = chan_fill(&c->chan);
+		if (r == 0)
+			return;
+		if (r < 0) {
+			serve_drop(a, c);
+			return;
+		}
+	}
+	serve_requests(a, c);
+}
+
+static void serve_accept(struct watch *w, uint32_t events)
+{
+	struct agent *a = container_of(w, struct agent, listener);
+	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+			log_limited(&limit, "accept: %s", strerror(errno));
+		return;
+	}
+	if (!caller_new(&a->callers, fd))
+		log_limited(&limit, "too many connections");
+}
+
+static int serve_listen(struct agent *a, const struct sockaddr *sa,
+			socklen_t len, struct err *e)
+{
+	int fd = socket(sa->sa_family,
+			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	a->listener = (struct watch){ .fd = fd,
+				      .name = "listener",
+				      .ready = serve_accept };
+	if (fd < 0)
+		return err_sys(e, "socket");
+	if (bind(fd, sa, len) < 0)
+		return err_sys(e, "bind");
+	if (listen(fd, SOMAXCONN) < 0)
+		return err_sys(e, "listen");
+	a->boot_us = now_us();
+	return loop_add(&a->loop, &a->listener, EPOLLIN, e);
+}
+
+static void serve_announced(struct watch *w, uint32_t events)
+{
+	struct agent *a = container_of(w, struct agent, announce);
+
+	(void)events;
+	loop_del(&a->loop, w);
+	close(w->fd);
+	w->fd = -1;
+}
+
+/* The host refuses: that somebody tried is all it wants to know. */
+static void serve_announce(struct agent *a)
+{
+	struct sockaddr_vm to = {
+		.svm_family = AF_VSOCK,
+		.svm_cid = VIAL_HOST_CID,
+		.svm_port = VIAL_READY_PORT,
+	};
+	int fd =
+		socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct err e;
+
+	a->announce = (struct watch){ .fd = fd,
+				      .name = "announce",
+				      .ready = serve_announced };
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0 ||
+	    errno != EINPROGRESS ||
+	    loop_add(&a->loop, &a->announce, EPOLLOUT, &e) < 0)
+		serve_announced(&a->announce, 0);
+}
+
+int serve_vsock(struct agent *a, struct err *e)
+{
+	const struct sockaddr_vm at = {
+		.svm_family = AF_VSOCK,
+		.svm_cid = VMADDR_CID_ANY,
+		.svm_port = VIAL_AGENT_PORT,
+	};
+
+	if (serve_listen(a, (const struct sockaddr *)&at, sizeof(at), e) < 0)
+		return err_wrap(e, "vsock port %d", VIAL_AGENT_PORT);
+	serve_announce(a);
+	return 0;
+}
+
+int serve_unix(struct agent *a, const char *path, struct err *e)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return err_set(e, ENAMETOOLONG, "%s: too long", path);
+	strcpy(at.sun_path, path);
+	if (serve_listen(a, (const struct sockaddr *)&at, sizeof(at), e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+void serve_close(struct agent *a)
+{
+	struct watch *w[] = { &a->listener, &a->announce };
+
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		loop_del(&a->loop, w[i]);
+		if (w[i]->fd >= 0)
+			close(w[i]->fd);
+		w[i]->fd = -1;
+	}
+}
