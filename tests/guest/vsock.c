@@ -210,8 +210,10 @@ bool vguest_recv(struct vguest *s, struct vpkt *p)
 	uint32_t head, used;
 	uint8_t *raw;
 
-	if (!ring_used(&s->rx, &head, &used))
+	if (!ring_used(&s->rx, &head, &used)) {
+		ring_set_used_event(&s->rx, s->rx.last_used);
 		return false;
+	}
 	s->rx_posted--;
 	assert(used >= VSOCK_HDR && used <= VSOCK_HDR + VGUEST_RX_BYTES);
 	raw = guest_at(&s->g, s->rx_at[head], used);

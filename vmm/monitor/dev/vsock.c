@@ -149,12 +149,12 @@ static bool tx_header(struct vsock *v, const struct chain *ch,
 	uint8_t raw[VSOCK_HDR];
 
 	if (pkt_get(ch->iov, ch->nout, raw, sizeof(raw)) < sizeof(raw)) {
-		virtio_broken(&v->virtio, "vsock packet without a header");
+		virtio_broken(&v->virtio, "packet without a header");
 		return false;
 	}
 	pkt_decode(h, raw);
 	if (h->len > ch->out_bytes - VSOCK_HDR) {
-		virtio_broken(&v->virtio, "vsock packet longer than its chain");
+		virtio_broken(&v->virtio, "packet longer than its chain");
 		return false;
 	}
 	return h->src_cid == v->guest_cid && h->dst_cid == VSOCK_HOST_CID;

@@ -21,7 +21,7 @@ static struct chain *rx_next(struct vsock *v)
 		return NULL;
 	if (ch->nout == 0 && ch->in_bytes > VSOCK_HDR)
 		return ch;
-	virtio_broken(&v->virtio, "vsock rx buffer holds no packet");
+	virtio_broken(&v->virtio, "rx buffer holds no packet");
 	queue_push(q, ch, 0);
 	return NULL;
 }
