@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/agent.h"
 
+#include "agent/file.h"
 #include "agent/job.h"
 #include "agent/serve.h"
 #include "base/auto.h"
@@ -79,6 +80,7 @@ void agent_close(struct agent *a)
 	if (!a->reap.loop)
 		return;
 	jobs_close(a);
+	files_close(a);
 	callers_fini(&a->callers);
 	serve_close(a);
 	reap_fini(&a->reap);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct job;
-struct xfer;
+struct file;
 
 struct agent {
 	bool init; /* PID 1 of a guest; else a test's */
@@ -31,7 +31,8 @@ struct agent {
 	struct down down;
 	struct job *jobs;
 	unsigned njobs;
-	struct xfer *xfers;
+	struct file *files;
+	unsigned nfiles;
 	char hostname[65];
 };
 

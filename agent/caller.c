@@ -49,8 +49,8 @@ void callers_fini(struct callers *cs)
 
 struct caller *caller_new(struct callers *cs, int fd)
 {
-	struct caller *c = cs->count < CALLER_MAX ? calloc(1, sizeof(*c))
-						  : NULL;
+	struct caller *c = cs->count < CALLER_MAX ? calloc(1, sizeof(*c)) :
+						    NULL;
 	struct err e;
 
 	if (!c) {
@@ -105,9 +105,9 @@ void caller_park(struct callers *cs, struct caller *c, uint64_t key,
 	c->key = key;
 	c->which = which;
 	c->deadline_ms = now_us() / 1000 + CALLER_WAIT_MS;
-	/* Its bytes are for the job. Only a hang-up wakes it, and stdin not even
+	/* Its bytes are for the job. Only a hang-up wakes it, and input not even
 	 * that: what was sent before is still to be read. */
-	if (which == 0)
+	if (which == CALLER_STDIN || which == CALLER_TAR)
 		loop_del(cs->loop, &c->watch);
 	else
 		loop_mod(cs->loop, &c->watch, 0);

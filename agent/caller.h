@@ -17,6 +17,9 @@
 
 #define CALLER_MAX 4096
 #define CALLER_WAIT_MS 30000
+/* Stream.Which: 0 to 2 as a process numbers its descriptors */
+#define CALLER_STDIN 0
+#define CALLER_TAR 3
 
 enum caller_kind { CALLER_NEW, CALLER_CONTROL, CALLER_STREAM };
 

@@ -3,8 +3,10 @@
 
 #include "agent/agent.h"
 #include "agent/event.h"
+#include "agent/file.h"
 #include "agent/job.h"
 #include "agent/setup.h"
+#include "agent/stats.h"
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -29,8 +31,10 @@ static struct reply reply_to(struct agent *a, struct caller *c, uint64_t key)
 
 static void serve_drop(struct agent *a, struct caller *c)
 {
-	if (c->kind == CALLER_CONTROL)
+	if (c->kind == CALLER_CONTROL) {
 		jobs_disowned(a, c);
+		files_disowned(a, c);
+	}
 	caller_free(&a->callers, c);
 }
 
@@ -100,6 +104,34 @@ static int op_resize(struct agent *a, struct caller *c,
 	return 0;
 }
 
+static int op_put_tar(struct agent *a, struct caller *c,
+		      const Vial__Agent__Request *q, struct err *e)
+{
+	(void)e;
+	file_start(a, c, q->put_tar->key, q->put_tar->path, true);
+	return 0;
+}
+
+static int op_get_tar(struct agent *a, struct caller *c,
+		      const Vial__Agent__Request *q, struct err *e)
+{
+	(void)e;
+	file_start(a, c, q->get_tar->key, q->get_tar->path, false);
+	return 0;
+}
+
+static int op_stats(struct agent *a, struct caller *c,
+		    const Vial__Agent__Request *q, struct err *e)
+{
+	Vial__Agent__StatsReply s = VIAL__AGENT__STATS_REPLY__INIT;
+
+	(void)q;
+	(void)e;
+	stats_read(&a->cgroups, &s);
+	event_stats(reply_to(a, c, 0), &s);
+	return 0;
+}
+
 static int op_shutdown(struct agent *a, struct caller *c,
 		       const Vial__Agent__Request *q, struct err *e)
 {
@@ -116,6 +148,9 @@ static serve_op *const ops[] = {
 	[VIAL__AGENT__REQUEST__OP_EXEC] = op_exec,
 	[VIAL__AGENT__REQUEST__OP_SIGNAL] = op_signal,
 	[VIAL__AGENT__REQUEST__OP_RESIZE] = op_resize,
+	[VIAL__AGENT__REQUEST__OP_PUT_TAR] = op_put_tar,
+	[VIAL__AGENT__REQUEST__OP_GET_TAR] = op_get_tar,
+	[VIAL__AGENT__REQUEST__OP_STATS] = op_stats,
 	[VIAL__AGENT__REQUEST__OP_SHUTDOWN] = op_shutdown,
 };
 
@@ -123,16 +158,20 @@ static serve_op *const ops[] = {
 static void serve_stream(struct agent *a, struct caller *c,
 			 const Vial__Agent__Stream *s)
 {
-	struct job *j = job_find(a, s->key);
+	bool tar = s->which == VIAL__AGENT__STREAM__WHICH__TAR;
+	struct file *f = tar ? file_find(a, s->key) : NULL;
+	struct job *j = tar ? NULL : job_find(a, s->key);
+	const void *early = buf_head(&c->chan.in);
+	size_t len = buf_len(&c->chan.in);
 	int fd;
 
-	if (!j) {
+	if (!j && !f) {
 		caller_park(&a->callers, c, s->key, (unsigned)s->which);
 		return;
 	}
 	fd = caller_take_fd(&a->callers, c);
-	if (!job_attach(j, (unsigned)s->which, fd, buf_head(&c->chan.in),
-			buf_len(&c->chan.in)))
+	if (f ? !file_attach(f, fd, early, len) :
+		!job_attach(j, (unsigned)s->which, fd, early, len))
 		close(fd);
 	caller_free(&a->callers, c);
 }
