@@ -210,4 +210,4 @@ clean:
 help:
 	@sed -n '2,6p' Makefile | cut -c3-
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
