@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd.h - what a command of `vial` is. */
+#pragma once
+
+#include "base/err.h"
+#include "cli/opt.h"
+
+#include <stddef.h>
+
+struct cmd {
+	const char *name;
+	const char *usage;	/* behind "vial NAME " */
+	const char *summary;	/* one line */
+	const struct opt *opts;
+	const char *more;	/* end of the help; may be NULL */
+	/* argv[0] is the command's name. Returns the exit status. */
+	int (*run)(const struct cmd *c, int argc, char **argv);
+};
+
+/* Exit status of everything that is vial's own fault or the user's. */
+#define CMD_FAILED 125
+
+extern const struct cmd cmd_run, cmd_ps, cmd_logs, cmd_rm, cmd_doctor,
+	cmd_version;
+
+/* All of them, NULL behind the last. */
+extern const struct cmd *const cmds[];
+
+/* Parses by the command's table. Returns the index of the first word that is
+ * no option. When the command is over (help was asked for, or a mistake was
+ * reported) it returns -1 and sets *status. */
+int cmd_parse(const struct cmd *c, int argc, char **argv, void *what,
+	      int *status);
+/* "vial: ..." on standard error, and CMD_FAILED. */
+int cmd_fail(const struct err *e);
+/* The same, with a line that points to the command's help. */
+int cmd_misused(const struct cmd *c, const struct err *e);
+void cmd_help(const struct cmd *c);
+
+/* help.c: `vial help [COMMAND|TOPIC]`. */
+int help_main(int argc, char **argv);

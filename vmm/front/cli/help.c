@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial help: the commands, and topics that are no command. */
+#include "base/auto.h"
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct topic {
+	const char *name, *summary, *text;
+} topics[] = {
+	{ "images", "What IMAGE can be, and how to make one",
+	  "An image is a file that holds one ext4 file system with what a Linux\n"
+	  "distribution needs to run programs. It needs no kernel and no boot\n"
+	  "loader. It is never written to: every box writes to a file of its own\n"
+	  "that disappears with it, and any number of boxes can share an image.\n"
+	  "The free space of the file system is the space a command has.\n"
+	  "\n"
+	  "From a directory tree, without being root:\n"
+	  "\n"
+	  "  mke2fs -q -t ext4 -d rootfs/ debian.ext4 2G\n"
+	  "\n"
+	  "The file is sparse: 2G is what it may grow to. From Debian's packages:\n"
+	  "\n"
+	  "  mmdebstrap --include=gcc,make,libc6-dev bookworm rootfs.tar\n"
+	  "  mkdir rootfs && fakeroot -s ids tar -xf rootfs.tar -C rootfs\n"
+	  "  fakeroot -i ids mke2fs -q -t ext4 -d rootfs debian.ext4 2G\n"
+	  "\n"
+	  "Then: vial run --rm debian.ext4 gcc --version\n" },
+	{ "status", "What the exit status means",
+	  "  N      the command's own exit status\n"
+	  "  124    it was ended by --timeout\n"
+	  "  125    vial, the box or the command line failed, not the command\n"
+	  "  126    the command was found but cannot be run\n"
+	  "  127    the command was not found\n"
+	  "  128+N  it was ended by signal N: 130 by SIGINT, 137 by SIGKILL (also\n"
+	  "         when the guest ran out of memory), 143 by SIGTERM\n"
+	  "\n"
+	  "The reason is said in words on standard error (not with -q), and for\n"
+	  "programs in the file of --json.\n" },
+};
+
+static void commands(void)
+{
+	printf("Usage: vial COMMAND [OPTIONS] ...\n\n"
+	       "Runs commands in microVMs: a kernel, memory and a disk of "
+	       "their own.\n\nCommands:\n");
+	for (size_t i = 0; cmds[i]; i++)
+		printf("  %-10s %s\n", cmds[i]->name, cmds[i]->summary);
+	printf("  %-10s %s\n", "help", "Explain a command or a topic.");
+	printf("\nTopics:\n");
+	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+		printf("  %-10s %s\n", topics[i].name, topics[i].summary);
+	printf("\n'vial COMMAND --help' has the options, vial(1) everything.\n"
+	       "\nFirst steps:\n"
+	       "  vial doctor                         is this host able?\n"
+	       "  vial run --rm IMAGE uname -a        a command in a box\n"
+	       "  vial run --rm -it IMAGE sh          a shell in one\n");
+}
+
+int help_main(int argc, char **argv)
+{
+	if (argc < 1) {
+		commands();
+		return 0;
+	}
+	for (size_t i = 0; cmds[i]; i++)
+		if (strcmp(argv[0], cmds[i]->name) == 0) {
+			cmd_help(cmds[i]);
+			return 0;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+		if (strcmp(argv[0], topics[i].name) == 0) {
+			fputs(topics[i].text, stdout);
+			return 0;
+		}
+	fprintf(stderr, "vial: there is no help on '%s'\nSee 'vial help'.\n",
+		argv[0]);
+	return CMD_FAILED;
+}

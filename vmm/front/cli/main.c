@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial - run commands in microVMs. The table of commands. */
+#include "base/auto.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct cmd *const cmds[] = {
+	&cmd_run, &cmd_ps, &cmd_logs, &cmd_rm, &cmd_doctor, &cmd_version, NULL,
+};
+
+static int unknown(const char *word)
+{
+	const char *names[ARRAY_LEN(cmds)] = { "help" }, *near;
+
+	for (size_t i = 0; cmds[i]; i++)
+		names[i + 1] = cmds[i]->name;
+	near = opt_nearest(word, names, ARRAY_LEN(names));
+	fprintf(stderr,
+		"vial: '%s' is not a vial command%s%s%s.\n"
+		"See 'vial --help'.\n",
+		word, near ? ": did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
+	return CMD_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "--help";
+
+	log_init("vial", LOG_WARN);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return help_main(0, NULL);
+	if (strcmp(word, "help") == 0)
+		return help_main(argc - 2, argv + 2);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)
+		return printf("vial version %s\n", VIAL_VERSION) < 0;
+	for (size_t i = 0; cmds[i]; i++)
+		if (strcmp(word, cmds[i]->name) == 0)
+			return cmds[i]->run(cmds[i], argc - 1, argv + 1);
+	return unknown(word);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/launch.h"
+
+#include "base/auto.h"
+#include "proto/chan.h"
+#include "proto/plan.pb-c.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define CONSOLE_MAX (1u << 20)
+
+static int send_plan(int fd, const struct plan *p, const char *id,
+		     struct err *e)
+{
+	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
+	Vial__Plan__Disk disk = VIAL__PLAN__DISK__INIT, *disks[] = { &disk };
+	char box[BOX_ID_LEN + 1], serial[] = "root";
+	autofree char *cmdline = strdup(p->cmdline);
+	uint32_t base = SHIM_FD_IMAGE;
+	struct chan c;
+	int r;
+
+	if (!cmdline)
+		return err_set(e, ENOMEM, "out of memory");
+	memcpy(box, id, sizeof(box));
+	disk.serial = serial;
+	disk.n_base_fds = 1;
+	disk.base_fds = &base;
+	disk.overlay_fd = SHIM_FD_OVERLAY;
+	plan.generation = 1;
+	plan.id = box;
+	plan.vcpus = p->vcpus;
+	plan.ram_bytes = p->ram_bytes;
+	plan.kvm_fd = SHIM_FD_KVM;
+	plan.kernel_fd = SHIM_FD_KERNEL;
+	plan.initrd_fd = SHIM_FD_INITRAMFS;
+	plan.cmdline = cmdline;
+	plan.console_fd = SHIM_FD_CONSOLE;
+	plan.console_max_bytes = CONSOLE_MAX;
+	plan.control_fd = SHIM_FD_CONTROL;
+	plan.vsock_fd = SHIM_FD_VSOCK;
+	plan.n_disks = 1;
+	plan.disks = disks;
+	plan.tied = true;
+	plan.verbose = p->verbose;
+	chan_init(&c, fd);
+	r = chan_send(&c, &plan.base);
+	chan_fini(&c);
+	return r < 0 ? err_set(e, -r, "send the plan: %s", strerror(-r)) : 0;
+}
+
+static void let_go(int *fd)
+{
+	if (*fd >= 0)
+		close(take_fd(fd));
+}
+
+static int await_ready(struct launch *l, struct err *e)
+{
+	struct shim_msg m;
+	ssize_t n;
+
+	do
+		n = recv(l->leash, &m, sizeof(m), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(m))
+		return err_set(e, EPIPE, "the shim died while it made the box");
+	if (m.kind == SHIM_FAILED) {
+		*e = m.err;
+		return -e->code;
+	}
+	memcpy(l->info.name, m.name, sizeof(m.name));
+	return state_open(&l->box, l->info.id, e);
+}
+
+static int fork_shim(struct launch *l, struct shim_conf *c, struct err *e)
+{
+	l->shim = fork();
+	if (l->shim < 0) {
+		l->shim = 0;
+		return err_sys(e, "start the shim");
+	}
+	if (l->shim == 0) {
+		close(l->plan);
+		close(l->leash);
+		shim_main(c);
+	}
+	return 0;
+}
+
+int launch_start(struct launch *l, const struct plan *p,
+		 const struct box_info *info, struct err *e)
+{
+	struct shim_conf c = { .plan = p, .info = *info };
+	int plan[2], leash[2], r;
+
+	*l = (struct launch)LAUNCH_INIT;
+	l->info = *info;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plan) < 0)
+		return err_sys(e, "socketpair");
+	l->plan = plan[0];
+	c.plan_fd = plan[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, leash) < 0) {
+		close(plan[1]);
+		return err_sys(e, "socketpair");
+	}
+	l->leash = leash[0];
+	c.leash = leash[1];
+	/* The socket keeps it until the monitor is there to read it. */
+	r = send_plan(l->plan, p, info->id, e);
+	if (r == 0)
+		r = fork_shim(l, &c, e);
+	close(c.plan_fd);
+	close(c.leash);
+	if (r == 0)
+		r = await_ready(l, e);
+	if (r < 0)
+		launch_end(l, false, NULL);
+	return r;
+}
+
+/* The shim did not come to its own end: do its work. */
+static void clean_up(struct launch *l, bool keep)
+{
+	struct err ignored;
+
+	if (keep)
+		return;
+	if (l->box.dir < 0 && state_open(&l->box, l->info.id, &ignored) < 0)
+		return;
+	state_remove(&l->box);
+}
+
+void launch_end(struct launch *l, bool keep, struct shim_msg *last)
+{
+	struct shim_msg m = { .kind = SHIM_KEEP };
+	int status = -1;
+	struct err e;
+	ssize_t n;
+
+	if (keep)
+		keep = l->box.dir >= 0 &&
+		       state_write(&l->box, &l->info, &e) == 0;
+	if (l->leash >= 0) {
+		if (keep && send(l->leash, &m, sizeof(m), MSG_NOSIGNAL) < 0)
+			m.kind = SHIM_FAILED;
+		shutdown(l->leash, SHUT_WR);
+	}
+	while (l->shim > 0) {
+		n = recv(l->leash, &m, sizeof(m), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(m))
+			break;
+		if (last && m.kind == SHIM_ENDED)
+			*last = m;
+	}
+	let_go(&l->plan);
+	while (l->shim > 0 && waitpid(l->shim, &status, 0) < 0 &&
+	       errno == EINTR)
+		;
+	if (l->shim > 0 && status != 0)
+		clean_up(l, keep);
+	l->shim = 0;
+	let_go(&l->leash);
+	state_close(&l->box);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan.h - a spec resolved: every file open, every size known.
+ *
+ * Opening a plan changes nothing anyone can see: what a box writes goes to a
+ * file without a name. The directory of the box and its sockets come later,
+ * with launch.h. */
+#pragma once
+
+#include "base/err.h"
+#include "run/spec.h"
+
+#include <limits.h>
+#include <stdint.h>
+
+struct plan {
+	unsigned vcpus;
+	uint64_t ram_bytes;
+	const char *cmdline;
+	bool verbose;
+	int kvm, kernel, initramfs, image, overlay; /* owned */
+	char vmm[PATH_MAX];
+};
+
+#define PLAN_INIT                                                              \
+	{                                                                      \
+		.kvm = -1, .kernel = -1, .initramfs = -1, .image = -1,         \
+		.overlay = -1                                                  \
+	}
+
+int plan_open(struct plan *p, const struct spec *s, struct err *e);
+void plan_close(struct plan *p);
+
+/* /dev/kvm, or the reason why not with what to do about it. */
+int plan_open_kvm(struct err *e);
+/* The number of CPUs this process may use. */
+unsigned plan_host_cpus(void);
+/* Of the whole host and what is left; 0: unknown. */
+void plan_host_memory(uint64_t *total, uint64_t *available);

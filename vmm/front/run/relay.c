@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/relay.h"
+
+#include "base/auto.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+/* Fills and empties of the buffer before others get their turn. */
+#define TURNS 8
+
+/* A pipe that polls writable takes this much without blocking. */
+#define PATIENT_MAX PIPE_BUF
+
+static ssize_t end_read(struct relay_end *x, void *buf, size_t len)
+{
+	ssize_t n;
+
+	if (x->how == RELAY_PATIENT && !x->ready)
+		return -EAGAIN;
+	x->ready = false;
+	do
+		n = x->how == RELAY_SOCKET
+			  ? recv(x->watch.fd, buf, len, MSG_DONTWAIT)
+			  : read(x->watch.fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t end_write(struct relay_end *x, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	if (x->how == RELAY_PATIENT && !x->ready)
+		return -EAGAIN;
+	if (x->how == RELAY_PATIENT && len > PATIENT_MAX)
+		len = PATIENT_MAX;
+	x->ready = false;
+	do
+		n = x->how == RELAY_SOCKET ? send(x->watch.fd, buf, len,
+						  MSG_DONTWAIT | MSG_NOSIGNAL)
+					   : write(x->watch.fd, buf, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Asleep means out of the loop: a hang-up would be told without end. */
+static void end_wait(struct relay *r, struct relay_end *x, uint32_t events)
+{
+	struct err ignored;
+
+	if (x->how == RELAY_ALWAYS || (events != 0) == x->watch.added)
+		return;
+	if (events == 0)
+		loop_del(r->loop, &x->watch);
+	else if (loop_add(r->loop, &x->watch, events, &ignored) < 0)
+		x->how = RELAY_ALWAYS;
+}
+
+static void relay_wait(struct relay *r, bool src, bool dst)
+{
+	/* A file cannot be waited for; its turn comes with the other end. */
+	if (src && r->src.how == RELAY_ALWAYS)
+		dst = true;
+	end_wait(r, &r->src, src ? EPOLLIN : 0);
+	end_wait(r, &r->dst, dst ? EPOLLOUT : 0);
+}
+
+static void relay_end(struct relay *r, enum relay_state state, int error)
+{
+	r->state = state;
+	r->error = error;
+	relay_wait(r, false, false);
+	free(take_ptr(&r->buf));
+	if (r->ended)
+		r->ended(r);
+}
+
+/* Returns false when the buffer stays empty for now or for ever. */
+static bool relay_fill(struct relay *r)
+{
+	ssize_t n = end_read(&r->src, r->buf, RELAY_BUF);
+	int took = 0;
+
+	if (n == -EAGAIN) {
+		relay_wait(r, true, false);
+		return false;
+	}
+	if (n > 0 && r->from_agent)
+		took = dial_answer(&r->dial, r->buf, (size_t)n);
+	if (n < 0 || took < 0) {
+		relay_end(r, RELAY_SRC_FAILED, n < 0 ? (int)-n : -took);
+		return false;
+	}
+	/* A stream the guest never took has ended without a beginning. */
+	if (n == 0 && r->from_agent && !r->dial.done) {
+		relay_end(r, RELAY_SRC_FAILED, ECONNREFUSED);
+		return false;
+	}
+	if (n == 0) {
+		relay_end(r, RELAY_EOF, 0);
+		return false;
+	}
+	r->off = (size_t)took;
+	r->len = (size_t)(n - took);
+	return true;
+}
+
+static bool relay_drain(struct relay *r)
+{
+	while (r->len > 0) {
+		ssize_t n = end_write(&r->dst, r->buf + r->off, r->len);
+
+		if (n == -EAGAIN) {
+			relay_wait(r, false, true);
+			return false;
+		}
+		if (n < 0) {
+			relay_end(r, RELAY_DST_FAILED, (int)-n);
+			return false;
+		}
+		r->off += (size_t)n;
+		r->len -= (size_t)n;
+		r->bytes += (uint64_t)n;
+	}
+	return true;
+}
+
+static void relay_run(struct relay *r)
+{
+	for (int i = 0; i < TURNS; i++) {
+		if (r->len == 0 && !relay_fill(r))
+			return;
+		if (!relay_drain(r))
+			return;
+	}
+	relay_wait(r, true, false);
+}
+
+static void src_ready(struct watch *w, uint32_t events)
+{
+	struct relay *r = container_of(w, struct relay, src.watch);
+
+	(void)events;
+	r->src.ready = true;
+	relay_run(r);
+}
+
+static void dst_ready(struct watch *w, uint32_t events)
+{
+	struct relay *r = container_of(w, struct relay, dst.watch);
+
+	(void)events;
+	r->dst.ready = true;
+	relay_run(r);
+}
+
+/* A descriptor of our own on the same pipe or terminal. */
+static int reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static void end_init(struct relay_end *x, int fd, bool writes,
+		     void (*ready)(struct watch *, uint32_t))
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st = { 0 };
+
+	x->watch = (struct watch){ .fd = fd,
+				   .ready = ready,
+				   .name = writes ? "relay out" : "relay in" };
+	x->how = RELAY_PATIENT;
+	if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+		x->how = RELAY_SOCKET;
+	else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		x->how = RELAY_ALWAYS;
+	else if (flags >= 0 && (flags & O_NONBLOCK))
+		x->how = RELAY_NONBLOCK;
+	else if (writes && (S_ISFIFO(st.st_mode) || isatty(fd)) &&
+		 (fd = reopen(fd)) >= 0) {
+		x->watch.fd = fd;
+		x->own = true;
+		x->how = RELAY_NONBLOCK;
+	}
+}
+
+int relay_start(struct relay *r, struct loop *l, int src, int dst,
+		bool from_agent, void (*ended)(struct relay *r), struct err *e)
+{
+	*r = (struct relay){ .loop = l,
+			     .ended = ended,
+			     .from_agent = from_agent };
+	r->buf = malloc(RELAY_BUF);
+	if (!r->buf)
+		return err_set(e, ENOMEM, "out of memory");
+	end_init(&r->src, src, false, src_ready);
+	end_init(&r->dst, dst, true, dst_ready);
+	r->state = RELAY_RUNNING;
+	/* Devices such as /dev/null refuse to be waited for; end_wait() finds
+	 * out, so both are asked once. */
+	end_wait(r, &r->dst, EPOLLOUT);
+	end_wait(r, &r->src, EPOLLIN);
+	relay_wait(r, true, false);
+	return 0;
+}
+
+void relay_fini(struct relay *r)
+{
+	if (r->state == RELAY_IDLE)
+		return;
+	end_wait(r, &r->src, 0);
+	end_wait(r, &r->dst, 0);
+	if (r->src.own)
+		close(r->src.watch.fd);
+	if (r->dst.own)
+		close(r->dst.watch.fd);
+	free(r->buf);
+	*r = (struct relay){ .state = RELAY_IDLE };
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_priv.h - the state of one run, shared by run.c, events.c, stages.c. */
+#pragma once
+
+#include "base/loop.h"
+#include "proto/chan.h"
+#include "run/copy.h"
+#include "run/guest.h"
+#include "run/launch.h"
+#include "run/report.h"
+#include "run/signals.h"
+#include "run/spec.h"
+#include "run/stdio.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run {
+	const struct spec *spec;
+	struct report *report;
+	struct loop loop;
+	struct signals signals;
+	struct launch launch;
+	struct chan notices;	/* on the plan socket */
+	struct watch plan_watch, leash_watch;
+	struct timer limit;	/* until the next sign of life is due */
+	enum { LIMIT_BOOT, LIMIT_COMMAND, LIMIT_LOST } limit_of;
+	struct guest guest;
+	struct stdio io;
+	uint64_t key;		/* the command's */
+	struct copy copy;
+	uint64_t copy_key;	/* of the copy that runs; 0: none */
+	struct report_copy *copy_report;
+	bool copied, archived;	/* our child is done; the agent is */
+	bool setup, started, exited, stats;
+	bool cut;		/* nobody waits for the guest any more */
+	bool monitor_gone;	/* and all it had to say was heard */
+	bool stop_known;	/* a notice has told why */
+	bool interrupted;	/* the user waits for us to go */
+	unsigned interrupts;
+};
+
+/* report_end(), and no more waiting. */
+#define run_fail(r, ...) ((r)->cut = true, report_end((r)->report, __VA_ARGS__))
+
+/* events.c: everything the loop may hear. All return -errno. */
+int run_watch_box(struct run *r, struct err *e);
+int run_watch_guest(struct run *r, struct err *e);
+void run_unwatch(struct run *r);
+void run_signal(struct signals *s, int signo);
+void run_limit(struct run *r, unsigned of, uint64_t ms);
+void run_limit_fired(struct timer *t);
+/* Takes the monitor's end from the shim's message. */
+void run_monitor_ended(struct run *r, const struct shim_msg *m);
+
+/* stages.c: what a run goes through after its box is there. Each returns when
+ * it is done or the run has ended. */
+int run_start_command(struct run *r, struct err *e);
+void run_wait(struct run *r, bool (*done)(const struct run *r));
+void run_copy_in(struct run *r);
+void run_copy_out(struct run *r);
+void run_stats(struct run *r);

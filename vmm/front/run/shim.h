@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim.h - the small process that looks after one box.
+ *
+ * It makes the box's directory, starts the monitor as its child, waits for it
+ * and removes the directory. It is a fork of the client in a session of its
+ * own, holds no descriptor of the user's, and does nothing while the box runs.
+ *
+ * The leash is a SOCK_SEQPACKET pair between client and shim. The shim says
+ * READY or FAILED, and ENDED when the monitor is gone; the client may say KEEP
+ * and then ends its side, as the kernel does when the client is killed. The
+ * shim then kills the monitor, removes the box unless it was told to keep it,
+ * and exits, which is the end of file the client waits for.
+ *
+ *     killed         what happens
+ *     client         leash ends: the shim kills the monitor, removes the box
+ *     shim           parent-death signal kills the monitor, or the client
+ *                    does by closing the plan socket; it removes the box
+ *     monitor        the shim tells the client, which reports and ends
+ *     client, shim   the plan socket closes: the monitor ends the guest; the
+ *                    next command sweeps the directory (state.h) */
+#pragma once
+
+#include "base/err.h"
+#include "run/plan.h"
+#include "run/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Descriptors of the monitor, by number: the plan names them. */
+enum shim_fd {
+	SHIM_FD_PLAN = 3,
+	SHIM_FD_KVM,
+	SHIM_FD_KERNEL,
+	SHIM_FD_INITRAMFS,
+	SHIM_FD_CONSOLE,
+	SHIM_FD_CONTROL,
+	SHIM_FD_VSOCK,
+	SHIM_FD_LOCK,	/* never looked at; keeps the box alive */
+	SHIM_FD_IMAGE,
+	SHIM_FD_OVERLAY,
+	SHIM_FD_END
+};
+
+enum shim_kind { SHIM_READY, SHIM_FAILED, SHIM_ENDED, SHIM_KEEP };
+
+/* Both ends are the same program, so the struct crosses as it is. */
+struct shim_msg {
+	enum shim_kind kind;
+	char name[64];		/* READY: the box's */
+	int wait_status;	/* ENDED: as waitpid() gives it */
+	uint64_t cpu_us;	/* ENDED: of the monitor */
+	uint64_t max_rss_bytes;
+	struct err err;		/* FAILED */
+};
+
+struct shim_conf {
+	const struct plan *plan;
+	struct box_info info;	/* id, image, command; a name or none */
+	int leash;		/* the shim's end */
+	int plan_fd;		/* the monitor's end */
+};
+
+/* The rest of a forked process's life. */
+void shim_main(struct shim_conf *c) __attribute__((noreturn));

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/signals.h"
+
+#include "base/auto.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+static const int watched[] = {
+	SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1,
+	SIGUSR2, SIGALRM, SIGCONT, SIGWINCH,
+};
+
+static void mask_of(sigset_t *set)
+{
+	sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_LEN(watched); i++)
+		sigaddset(set, watched[i]);
+}
+
+static void signals_ready(struct watch *w, uint32_t events)
+{
+	struct signals *s = container_of(w, struct signals, watch);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		s->got(s, (int)info.ssi_signo);
+}
+
+int signals_open(struct signals *s, struct loop *l,
+		 void (*got)(struct signals *s, int signo), struct err *e)
+{
+	sigset_t set;
+	int fd;
+
+	mask_of(&set);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return err_sys(e, "signalfd");
+	s->loop = l;
+	s->got = got;
+	s->watch = (struct watch){ .fd = fd,
+				   .name = "signals",
+				   .ready = signals_ready };
+	return loop_add(l, &s->watch, EPOLLIN, e);
+}
+
+void signals_close(struct signals *s)
+{
+	if (!s->loop)
+		return;
+	loop_del(s->loop, &s->watch);
+	close(s->watch.fd);
+	s->loop = NULL;
+}
+
+const char *signals_name(int signo, char *buf, size_t size)
+{
+	const char *name = sigabbrev_np(signo);
+
+	if (name)
+		snprintf(buf, size, "SIG%s", name);
+	else
+		snprintf(buf, size, "signal %d", signo);
+	return buf;
+}

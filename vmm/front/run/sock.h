@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sock.h - unix sockets by name in a directory, whatever the length of the
+ * directory's path. */
+#pragma once
+
+#include "base/err.h"
+
+/* A listening stream socket made at name below the directory dir. */
+int sock_listen(int dir, const char *name, struct err *e);
+/* Connected, blocking. */
+int sock_connect(int dir, const char *name, struct err *e);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/run_priv.h"
+
+#include "base/auto.h"
+#include "run/term.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STATS_MS 5000
+
+static bool over(const struct run *r)
+{
+	/* Output that has arrived is delivered, whatever the end was. */
+	if (r->monitor_gone && !r->interrupted)
+		return stdio_drained(&r->io);
+	return r->cut;
+}
+
+void run_wait(struct run *r, bool (*done)(const struct run *r))
+{
+	while (!over(r) && !done(r)) {
+		int n = loop_once(&r->loop, -1);
+
+		if (n < 0)
+			run_fail(r, REPORT_ERROR, STATUS_VIAL, "wait: %s",
+				 strerror(-n));
+		if (!r->report->at[TIME_FIRST_OUTPUT] &&
+		    stdio_bytes(&r->io, STDIO_OUT) > 0)
+			report_mark(r->report, TIME_FIRST_OUTPUT);
+	}
+}
+
+int run_start_command(struct run *r, struct err *e)
+{
+	struct winsize size;
+	const struct spec *s = r->spec;
+	bool sized = s->tty && term_size(&size);
+
+	if (guest_exec(&r->guest, r->key, s, sized ? &size : NULL, e) < 0)
+		return -e->code;
+	return stdio_open(&r->io, &r->loop, r->launch.box.dir, r->key,
+			  s->interactive, !s->tty, e);
+}
+
+/* ---- copies ---- */
+
+static void copy_done(struct copy *c)
+{
+	struct run *r = container_of(c, struct run, copy);
+	struct report_copy *rc = r->copy_report;
+
+	rc->entries = c->result.entries;
+	rc->bytes = c->result.bytes;
+	/* What the agent says is nearer to the cause. */
+	if (c->result.err.code && !*rc->error)
+		snprintf(rc->error, sizeof(rc->error), "%s", c->result.err.msg);
+	r->copied = true;
+}
+
+static bool copy_over(const struct run *r)
+{
+	return (r->copied && r->archived) || *r->copy_report->error;
+}
+
+/* One tree, in or out. The reason of a failure is in the copy's report. */
+static void copy_one(struct run *r, const struct spec_copy *what,
+		     struct report_copy *rc, bool in)
+{
+	autofree char *target = in ? copy_in_target(what) : NULL;
+	struct err e = { 0 };
+	int fd, n;
+
+	r->copy_key = guest_key();
+	r->copy_report = rc;
+	r->copied = r->archived = false;
+	r->copy.done = copy_done;
+	if (in)
+		guest_put_tar(&r->guest, r->copy_key, target ? target : "/");
+	else
+		guest_get_tar(&r->guest, r->copy_key, what->guest);
+	fd = dial_stream(r->launch.box.dir, r->copy_key,
+			 VIAL__AGENT__STREAM__WHICH__TAR, &e);
+	n = fd;
+	if (fd >= 0)
+		n = (in ? copy_in_start : copy_out_start)(&r->copy, &r->loop,
+							  what, fd, &e);
+	if (n >= 0)
+		run_wait(r, copy_over);
+	else
+		snprintf(rc->error, sizeof(rc->error), "%s", e.msg);
+	copy_fini(&r->copy);
+	if (fd >= 0)
+		close(fd);
+	if (!copy_over(r))
+		snprintf(rc->error, sizeof(rc->error),
+			 "the box ended before the copy did");
+	report_clean(rc->error);
+	r->copy_key = 0;
+}
+
+void run_copy_in(struct run *r)
+{
+	for (size_t i = 0; i < r->spec->in.n && !over(r); i++) {
+		struct report_copy *rc = &r->report->in[i];
+
+		copy_one(r, &r->spec->in.v[i], rc, true);
+		if (*rc->error)
+			run_fail(r, REPORT_ERROR, STATUS_VIAL,
+				 "copy %s to %s in the guest: %s",
+				 r->spec->in.v[i].host, r->spec->in.v[i].guest,
+				 rc->error);
+	}
+	if (r->spec->in.n > 0)
+		report_mark(r->report, TIME_COPIED_IN);
+}
+
+/* Also after a command that failed: that is when people look. */
+void run_copy_out(struct run *r)
+{
+	for (size_t i = 0; i < r->spec->out.n; i++) {
+		const struct spec_copy *what = &r->spec->out.v[i];
+		struct report_copy *rc = &r->report->out[i];
+
+		if (over(r))
+			snprintf(rc->error, sizeof(rc->error),
+				 "the box ended before it was brought out");
+		else
+			copy_one(r, what, rc, false);
+		if (r->spec->quiet)
+			continue;
+		if (*rc->error)
+			dprintf(STDERR_FILENO, "vial: artifact %s: %s\n",
+				what->guest, rc->error);
+		else if (r->copy.result.left_out > 0)
+			dprintf(STDERR_FILENO,
+				"vial: artifact %s: left out "
+				"%llu entries that lead out of it or are no "
+				"files (first: %s)\n",
+				what->guest,
+				(unsigned long long)r->copy.result.left_out,
+				r->copy.result.first_left_out);
+	}
+	if (r->spec->out.n > 0)
+		report_mark(r->report, TIME_COPIED_OUT);
+}
+
+static bool stats_done(const struct run *r)
+{
+	return r->stats || !r->guest.open;
+}
+
+void run_stats(struct run *r)
+{
+	if (over(r) || !r->guest.open)
+		return;
+	run_limit(r, LIMIT_LOST, STATS_MS);
+	guest_stats(&r->guest);
+	run_wait(r, stats_done);
+	timer_set(&r->limit, 0);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stdio.h - our standard streams, tied to a command's in the box.
+ *
+ * Each stream has a connection and a relay of its own. End of file on our
+ * input half-closes the command's. When our output ends early (a pipe whose
+ * reader left, a full disk), its connection is closed, so the command meets
+ * what it would have met without a box: SIGPIPE, and the exit status that
+ * follows from it. */
+#pragma once
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "run/relay.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum stdio_stream { STDIO_IN, STDIO_OUT, STDIO_ERR, STDIO_NSTREAMS };
+
+struct stdio {
+	struct stdio_stream_end {
+		struct relay relay;
+		int fd; /* connection to the agent; -1: none */
+		struct stdio *io;
+	} stream[STDIO_NSTREAMS];
+};
+
+#define STDIO_INIT                                                             \
+	{                                                                      \
+		.stream = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } }         \
+	}
+
+/* Connects the streams the command named by key will have and starts to
+ * relay. */
+int stdio_open(struct stdio *io, struct loop *l, int boxdir, uint64_t key,
+	       bool in, bool err, struct err *e);
+void stdio_fini(struct stdio *io);
+
+/* The command's output has been written as far as it can be. */
+bool stdio_drained(const struct stdio *io);
+/* After that: what of it was lost, other than to a reader that left. */
+int stdio_check(const struct stdio *io, struct err *e);
+/* Bytes of output so far: 0 until the command has shown life. */
+uint64_t stdio_bytes(const struct stdio *io, enum stdio_stream which);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stop.h - ends a box from outside. */
+#pragma once
+
+#include "base/err.h"
+
+/* Asks the monitor of the box to end the guest and waits until nobody keeps
+ * the box alive any more. -ETIMEDOUT when that takes longer than half a
+ * minute. */
+int stop_box(const char *id, struct err *e);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* where.h - the places vial keeps things in and finds its parts at. */
+#pragma once
+
+#include "base/err.h"
+
+#include <limits.h>
+#include <stddef.h>
+
+/* The folder of all boxes, made when missing; a descriptor. Refused when it
+ * is not ours or others may write to it. VIAL_RUNDIR, root: /run/vial,
+ * $XDG_RUNTIME_DIR/vial, /tmp/vial-UID; each followed by "/boxes". */
+int where_boxes(struct err *e);
+
+/* Where disks of boxes live while they run: VIAL_DATADIR, root: /var/lib/vial,
+ * $XDG_DATA_HOME/vial, ~/.local/share/vial, else /var/tmp. Made when missing;
+ * returns a descriptor and, when path is given, the name. */
+int where_data(char path[PATH_MAX], struct err *e);
+
+enum where_part { WHERE_VMM, WHERE_INITRAMFS, WHERE_KERNEL, WHERE_NPARTS };
+
+/* A part of vial: beside the program, in ../libexec/vial or ../lib/vial, then
+ * in VIAL_LIBDIR. -ENOENT says where it was looked for and what to do. */
+int where_part(enum where_part part, char path[PATH_MAX], struct err *e);
