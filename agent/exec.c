@@ -29,7 +29,7 @@ struct start {
 	struct spawn spawn;
 	struct user user;
 	struct spawn_limit limit[LIMITS_MAX + 1];
-	char **env;
+	char **env, **argv;
 	char home[300], hostname[80], path[sizeof(default_path) + 5];
 	int child_fd[3];
 };
@@ -229,7 +229,12 @@ static int start_prepare(struct start *s, struct job *j,
 	*stage = "exec";
 	if (x->n_argv == 0)
 		return err_set(e, EINVAL, "exec: no command");
-	s->spawn.argv = x->argv;
+	/* exec wants a NULL behind the last; the message has none. */
+	s->argv = calloc(x->n_argv + 1, sizeof(*s->argv));
+	if (!s->argv)
+		return err_set(e, ENOMEM, "exec: no memory");
+	memcpy(s->argv, x->argv, x->n_argv * sizeof(*s->argv));
+	s->spawn.argv = s->argv;
 	s->spawn.cwd = *x->cwd ? x->cwd : "/";
 	s->spawn.make_cwd = x->make_cwd;
 	*stage = "rlimit";
@@ -277,6 +282,7 @@ int exec_start(struct job *j, const Vial__Agent__Exec *x,
 		if (s.child_fd[i] >= 0)
 			close(s.child_fd[i]);
 	free(s.env);
+	free(s.argv);
 	if (r < 0)
 		exec_undo(j);
 	return r;
