@@ -49,8 +49,8 @@ void callers_fini(struct callers *cs)
 
 struct caller *caller_new(struct callers *cs, int fd)
 {
-	struct caller *c = cs->count < CALLER_MAX ? calloc(1, sizeof(*c)) :
-						    NULL;
+	struct caller *c = cs->count < CALLER_MAX ? calloc(1, sizeof(*c))
+						  : NULL;
 	struct err e;
 
 	if (!c) {

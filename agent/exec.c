@@ -199,8 +199,8 @@ static int start_tty(struct start *s, struct job *j, const Vial__Agent__Exec *x,
 	if (x->stdout)
 		return 0;
 	fd = fcntl(j->agent->null_fd, F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? err_sys(e, "terminal") :
-			relay_attach(&j->stream[JOB_STDOUT], fd, NULL, 0, e);
+	return fd < 0 ? err_sys(e, "terminal")
+		      : relay_attach(&j->stream[JOB_STDOUT], fd, NULL, 0, e);
 }
 
 static Vial__Agent__Failed__Kind start_kind(const struct spawn *s)
@@ -212,9 +212,9 @@ static Vial__Agent__Failed__Kind start_kind(const struct spawn *s)
 	case SPAWN_IDS:
 		return VIAL__AGENT__FAILED__KIND__BAD_USER;
 	case SPAWN_EXEC:
-		return s->error == ENOENT || s->error == ENOTDIR ?
-			       VIAL__AGENT__FAILED__KIND__NOT_FOUND :
-			       VIAL__AGENT__FAILED__KIND__NOT_EXECUTABLE;
+		return s->error == ENOENT || s->error == ENOTDIR
+			     ? VIAL__AGENT__FAILED__KIND__NOT_FOUND
+			     : VIAL__AGENT__FAILED__KIND__NOT_EXECUTABLE;
 	default:
 		return VIAL__AGENT__FAILED__KIND__OTHER;
 	}

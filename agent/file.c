@@ -83,16 +83,16 @@ static void file_exited(struct child *c, int status, const struct rusage *ru)
 	(void)ru;
 	if (fd_read_full(f->verdict, &r, sizeof(r)) != sizeof(r)) {
 		err_set(&e, EIO, "the process that read the archive died (%s)",
-			WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) :
-					      "no result");
+			WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+					    : "no result");
 		file_failed(f, VIAL__AGENT__FAILED__KIND__ARCHIVE, &e);
 		return;
 	}
 	if (r.fault != TAR_FINE) {
 		file_failed(f,
-			    r.fault == TAR_PATH ?
-				    VIAL__AGENT__FAILED__KIND__NO_PATH :
-				    VIAL__AGENT__FAILED__KIND__ARCHIVE,
+			    r.fault == TAR_PATH
+				    ? VIAL__AGENT__FAILED__KIND__NO_PATH
+				    : VIAL__AGENT__FAILED__KIND__ARCHIVE,
 			    &r.err);
 		return;
 	}

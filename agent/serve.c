@@ -170,8 +170,8 @@ static void serve_stream(struct agent *a, struct caller *c,
 		return;
 	}
 	fd = caller_take_fd(&a->callers, c);
-	if (f ? !file_attach(f, fd, early, len) :
-		!job_attach(j, (unsigned)s->which, fd, early, len))
+	if (f ? !file_attach(f, fd, early, len)
+	      : !job_attach(j, (unsigned)s->which, fd, early, len))
 		close(fd);
 	caller_free(&a->callers, c);
 }

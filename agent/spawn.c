@@ -117,6 +117,8 @@ static bool child_enter(struct spawn *s)
 
 static void child_try(struct spawn *s, const char *path)
 {
+	/* When it works, this is the last word: the memory is shared. */
+	s->stage = SPAWN_OK;
 	execve(path, s->argv, s->env);
 	s->stage = SPAWN_EXEC;
 	/* "Permission denied" somewhere in the path tells more than "not

@@ -186,9 +186,9 @@ static int relay_pump(struct relay *r, struct err *e)
 static void relay_ready(struct watch *w, uint32_t events)
 {
 	/* Both watches lead here; the flag of the loop says which it was. */
-	struct relay *r = w->events & EPOLLOUT ?
-				  container_of(w, struct relay, dst) :
-				  container_of(w, struct relay, src);
+	struct relay *r = w->events & EPOLLOUT
+				? container_of(w, struct relay, dst)
+				: container_of(w, struct relay, src);
 	struct err e;
 
 	(void)events;

@@ -70,8 +70,8 @@ static int user_find(const char *path, const char *who, struct user *u,
 	bool number = user_number(who, &u->uid);
 
 	while (f && (pw = fgetpwent(f))) {
-		if (number ? pw->pw_uid != u->uid :
-			     strcmp(pw->pw_name, who) != 0)
+		if (number ? pw->pw_uid != u->uid
+			   : strcmp(pw->pw_name, who) != 0)
 			continue;
 		u->uid = pw->pw_uid;
 		u->gid = pw->pw_gid;

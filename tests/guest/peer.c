@@ -50,8 +50,29 @@ static void peer_agent(const struct peer *p, int ready)
 	exit(status);
 }
 
+/* The program itself, when somebody wants to see that one (VIAL_AGENT=path). */
+static void peer_program(struct peer *p, const char *path)
+{
+	char at[80];
+
+	snprintf(at, sizeof(at), "unix:%s", p->socket);
+	p->agent = fork();
+	NEED(p->agent >= 0);
+	if (p->agent == 0) {
+		execl(path, path, "--listen", at, (char *)NULL);
+		_exit(127);
+	}
+	while (access(p->socket, F_OK) < 0) {
+		NEED(waitpid(p->agent, NULL, WNOHANG) == 0);
+		usleep(1000);
+	}
+	usleep(10000);
+	peer_control(p, &p->control);
+}
+
 void peer_start(struct peer *p)
 {
+	const char *program = getenv("VIAL_AGENT");
 	int ready[2];
 	char c;
 
@@ -59,6 +80,10 @@ void peer_start(struct peer *p)
 	alarm(PEER_ALARM_S);
 	NEED(mkdtemp(p->dir));
 	snprintf(p->socket, sizeof(p->socket), "%s/agent", p->dir);
+	if (program) {
+		peer_program(p, program);
+		return;
+	}
 	NEED(pipe(ready) == 0);
 	p->agent = fork();
 	NEED(p->agent >= 0);
@@ -123,12 +148,10 @@ void peer_request(struct chan *c, Vial__Agent__Request__OpCase op, void *body)
 	NEED(chan_send(c, &q.base) == 0);
 }
 
-Vial__Agent__Event *peer_expect(struct chan *c,
-				Vial__Agent__Event__EvCase kind)
+Vial__Agent__Event *peer_expect(struct chan *c, Vial__Agent__Event__EvCase kind)
 {
 	struct err e = { 0 };
-	ProtobufCMessage *m =
-		chan_recv(c, &vial__agent__event__descriptor, &e);
+	ProtobufCMessage *m = chan_recv(c, &vial__agent__event__descriptor, &e);
 	Vial__Agent__Event *ev;
 
 	if (!m)
@@ -138,8 +161,9 @@ Vial__Agent__Event *peer_expect(struct chan *c,
 	if (ev->ev_case != kind) {
 		fprintf(stderr, "event %d instead of %d: %s\n",
 			(int)ev->ev_case, (int)kind,
-			ev->ev_case == VIAL__AGENT__EVENT__EV_FAILED ?
-				ev->failed->message : "");
+			ev->ev_case == VIAL__AGENT__EVENT__EV_FAILED
+				? ev->failed->message
+				: "");
 		abort();
 	}
 	return ev;
@@ -188,19 +212,32 @@ char *peer_read_all(int fd, size_t *len)
 	return out;
 }
 
-static void peer_run_failed(const Vial__Agent__Failed *f,
-			    struct peer_result *r)
+static void peer_run_failed(const Vial__Agent__Failed *f, struct peer_result *r)
 {
 	r->failed = true;
 	r->kind = f->kind;
 	snprintf(r->message, sizeof(r->message), "%s", f->message);
 }
 
+void peer_exited(Vial__Agent__Event *ev, struct peer_result *r)
+{
+	const Vial__Agent__Exited *x = ev->exited;
+
+	r->status = x->status;
+	r->signal = x->signal;
+	r->timed_out = x->timed_out;
+	r->oom_killed = x->oom_killed;
+	r->cut = x->streams_cut;
+	r->cpu_us = x->usage->user_us + x->usage->system_us;
+	r->rss_bytes = x->usage->max_rss_bytes;
+	r->wall_us = x->wall_us;
+	peer_free(ev);
+}
+
 static Vial__Agent__Event *peer_any(struct chan *c)
 {
 	struct err e = { 0 };
-	ProtobufCMessage *m =
-		chan_recv(c, &vial__agent__event__descriptor, &e);
+	ProtobufCMessage *m = chan_recv(c, &vial__agent__event__descriptor, &e);
 
 	NEED(m);
 	return container_of(m, Vial__Agent__Event, base);
@@ -217,6 +254,7 @@ void peer_run(struct peer *p, Vial__Agent__Exec *x, const char *in,
 	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_EXEC, x);
 	ev = peer_any(&p->control);
 	if (ev->ev_case == VIAL__AGENT__EVENT__EV_FAILED) {
+		NEED(ev->failed->key == x->key);
 		peer_run_failed(ev->failed, r);
 		peer_free(ev);
 		return;
@@ -235,12 +273,7 @@ void peer_run(struct peer *p, Vial__Agent__Exec *x, const char *in,
 		r->err = peer_read_all(fd[2], &r->err_len);
 	ev = peer_expect(&p->control, VIAL__AGENT__EVENT__EV_EXITED);
 	NEED(ev->exited->key == x->key);
-	r->status = ev->exited->status;
-	r->signal = ev->exited->signal;
-	r->timed_out = ev->exited->timed_out;
-	r->oom_killed = ev->exited->oom_killed;
-	r->cut = ev->exited->streams_cut;
-	peer_free(ev);
+	peer_exited(ev, r);
 	if (in)
 		close(fd[0]);
 }
@@ -253,6 +286,72 @@ void peer_sh(struct peer *p, const char *text, struct peer_result *r)
 	Vial__Agent__Exec x = peer_exec(key++, PEER_ARGS(sh, c, copy));
 
 	peer_run(p, &x, NULL, r);
+}
+
+static void peer_tar_end(struct peer *p, uint64_t key, struct peer_result *r)
+{
+	Vial__Agent__Event *ev = peer_any(&p->control);
+
+	if (ev->ev_case == VIAL__AGENT__EVENT__EV_FAILED) {
+		NEED(ev->failed->key == key);
+		peer_run_failed(ev->failed, r);
+	} else {
+		NEED(ev->ev_case == VIAL__AGENT__EVENT__EV_TAR_DONE);
+		NEED(ev->tar_done->key == key);
+		r->entries = ev->tar_done->entries;
+		r->bytes = ev->tar_done->bytes;
+	}
+	peer_free(ev);
+}
+
+static uint64_t peer_tar_key(void)
+{
+	static uint64_t key = 1u << 30;
+
+	return key++;
+}
+
+void peer_put(struct peer *p, const char *path, const void *tar, size_t len,
+	      struct peer_result *r)
+{
+	Vial__Agent__PutTar m = VIAL__AGENT__PUT_TAR__INIT;
+	autofree char *copy = strdup(path);
+	const char *at = tar;
+	int fd;
+
+	*r = (struct peer_result){ 0 };
+	m.key = peer_tar_key();
+	m.path = copy;
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_PUT_TAR, &m);
+	fd = peer_stream(p, m.key, VIAL__AGENT__STREAM__WHICH__TAR);
+	/* A refusal closes it early. */
+	while (len > 0) {
+		ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			break;
+		at += n;
+		len -= (size_t)n;
+	}
+	shutdown(fd, SHUT_WR);
+	peer_tar_end(p, m.key, r);
+	close(fd);
+}
+
+void peer_get(struct peer *p, const char *path, struct peer_result *r)
+{
+	Vial__Agent__GetTar m = VIAL__AGENT__GET_TAR__INIT;
+	autofree char *copy = strdup(path);
+	int fd;
+
+	*r = (struct peer_result){ 0 };
+	m.key = peer_tar_key();
+	m.path = copy;
+	/* The stream first: either order is allowed. */
+	fd = peer_stream(p, m.key, VIAL__AGENT__STREAM__WHICH__TAR);
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_GET_TAR, &m);
+	r->out = peer_read_all(fd, &r->out_len);
+	peer_tar_end(p, m.key, r);
 }
 
 void peer_result_fini(struct peer_result *r)

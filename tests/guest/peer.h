@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 struct peer {
-	char dir[32];		/* for files of the test */
+	char dir[32]; /* for files of the test */
 	char socket[64];
 	pid_t agent;
 	struct chan control;
@@ -50,11 +50,19 @@ struct peer_result {
 	bool failed, timed_out, oom_killed, cut;
 	Vial__Agent__Failed__Kind kind;
 	char message[256];
+	uint64_t cpu_us, rss_bytes, wall_us;
+	uint64_t entries, bytes; /* of an archive */
 	char *out, *err;
 	size_t out_len, err_len;
 };
 void peer_run(struct peer *p, Vial__Agent__Exec *x, const char *in,
 	      struct peer_result *r);
+/* Takes an Exited apart and frees it. */
+void peer_exited(Vial__Agent__Event *ev, struct peer_result *r);
 /* sh -c text */
 void peer_sh(struct peer *p, const char *text, struct peer_result *r);
+/* A tar stream into a folder of the agent's, or out of one (out, out_len). */
+void peer_put(struct peer *p, const char *path, const void *tar, size_t len,
+	      struct peer_result *r);
+void peer_get(struct peer *p, const char *path, struct peer_result *r);
 void peer_result_fini(struct peer_result *r);
