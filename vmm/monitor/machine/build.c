@@ -16,6 +16,8 @@ void machine_init(struct machine *m)
 	memset(m, 0, sizeof(*m));
 	m->vm.fd = -1;
 	m->end_watch.fd = -1;
+	m->defer_watch.fd = -1;
+	pthread_cond_init(&m->deferred, NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->end_lock, NULL);
 }
@@ -43,75 +45,6 @@ static int build_vm(struct machine *m, struct err *e)
 	if (r == 0)
 		r = kvm_add_mem(&m->vm, &m->mem, e);
 	return r;
-}
-
-/* ---- devices ---- */
-
-static void virtio_bus_read(void *own, uint32_t off, void *dst, uint32_t len)
-{
-	mmio_read(own, off, dst, len);
-}
-
-static void virtio_bus_write(void *own, uint32_t off, const void *src,
-			     uint32_t len)
-{
-	mmio_write(own, off, src, len);
-}
-
-static void slot_kicked(struct watch *w, uint32_t events)
-{
-	struct slot *s = container_of(w, struct slot, kick);
-	uint64_t n;
-
-	(void)events;
-	if (read(w->fd, &n, sizeof(n)) == sizeof(n))
-		mmio_kick(s->v);
-}
-
-static int build_slot(struct machine *m, const struct dev_conf *conf,
-		      struct err *e)
-{
-	unsigned n = m->nslots;
-	struct slot *s = &m->slot[n];
-	gpa_t base = GPA(arch_map.virtio_base.v + n * (uint64_t)MMIO_SIZE);
-	struct bus_range range = { .size = MMIO_SIZE,
-				   .base = base.v,
-				   .read = virtio_bus_read,
-				   .write = virtio_bus_write };
-	int r;
-
-	if (n == MACHINE_MAX_DEVS || n == arch_map.virtio_slots)
-		return err_set(e, ENOSPC, "too many devices");
-	s->kind = &dev_kinds[conf->type];
-	s->v = s->kind->create(conf, &m->mem, m->loop, e);
-	if (!s->v)
-		return err_wrap(e, "%s", s->kind->name);
-	m->nslots++;
-	range.name = s->kind->name;
-	range.own = s->v;
-	s->kick = (struct watch){ .fd = s->v->kick_fd,
-				  .name = s->kind->name,
-				  .ready = slot_kicked };
-	r = bus_add(&m->mmio, &range, e);
-	if (r == 0)
-		r = kvm_irqfd(&m->vm, s->v->irq_fd, arch_map.virtio_gsi + n, e);
-	if (r == 0)
-		r = kvm_ioeventfd(&m->vm, s->v->kick_fd,
-				  GPA(base.v + MMIO_QUEUE_NOTIFY), 4, e);
-	if (r == 0)
-		r = loop_add(m->loop, &s->kick, EPOLLIN, e);
-	return r;
-}
-
-static int build_devices(struct machine *m, struct err *e)
-{
-	for (unsigned i = 0; i < m->conf->ndevs; i++) {
-		int r = build_slot(m, &m->conf->devs[i], e);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 /* ---- the fixed devices ---- */
@@ -259,7 +192,7 @@ int machine_build(struct machine *m, const struct machine_conf *conf,
 	m->loop = loop;
 	if ((r = build_ram(m, e)) < 0 || (r = build_vm(m, e)) < 0 ||
 	    (r = build_end(m, e)) < 0 || (r = build_power(m, e)) < 0 ||
-	    (r = build_serial(m, e)) < 0 || (r = build_devices(m, e)) < 0 ||
+	    (r = build_serial(m, e)) < 0 || (r = slot_build_all(m, e)) < 0 ||
 	    (r = build_kernel(m, e)) < 0)
 		return r;
 	return 0;

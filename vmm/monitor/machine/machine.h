@@ -55,7 +55,10 @@ struct machine_conf {
 	void *ctx;
 };
 
+struct machine;
+
 struct slot {
+	struct machine *machine;
 	struct virtio *v;
 	const struct dev_kind *kind;
 	struct watch kick;
@@ -69,6 +72,12 @@ struct machine {
 	struct bus mmio, pio;
 	struct slot slot[MACHINE_MAX_DEVS];
 	unsigned nslots;
+	/* a vCPU's write that the loop must do; under lock (slot.c) */
+	struct slot *defer;
+	uint32_t defer_status;
+	struct watch defer_watch; /* eventfd, owned */
+	pthread_cond_t deferred;
+	bool stopping;
 	struct serial serial;
 	struct serial_log console;
 	struct power power;
@@ -105,3 +114,9 @@ void machine_fini(struct machine *m);
 /* machine/fdt.c: the device tree of m into buf; returns its length. */
 int machine_fdt(const struct machine *m, const char *cmdline, void *buf,
 		size_t room, struct err *e);
+
+/* machine/slot.c: all devices into their slots; the reverse; and lets go of
+ * vCPUs that wait for the loop, which has ended. */
+int slot_build_all(struct machine *m, struct err *e);
+void slot_fini_all(struct machine *m);
+void slot_let_go(struct machine *m);

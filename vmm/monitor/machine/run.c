@@ -106,6 +106,7 @@ void machine_pause(struct machine *m)
 
 void machine_stop(struct machine *m)
 {
+	slot_let_go(m);
 	for (unsigned i = 0; i < m->nvcpus; i++)
 		vcpu_ask(&m->vcpu[i], VCPU_STOPPED);
 	for (unsigned i = 0; i < m->nvcpus; i++)
@@ -118,11 +119,7 @@ void machine_fini(struct machine *m)
 	for (unsigned i = 0; i < m->nvcpus; i++)
 		vcpu_close(&m->vcpu[i]);
 	m->nvcpus = 0;
-	for (unsigned i = 0; i < m->nslots; i++) {
-		loop_del(m->loop, &m->slot[i].kick);
-		m->slot[i].kind->destroy(m->slot[i].v);
-	}
-	m->nslots = 0;
+	slot_fini_all(m);
 	if (m->end_watch.fd >= 0)
 		close(m->end_watch.fd);
 	m->end_watch.fd = -1;

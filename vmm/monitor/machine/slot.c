@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* slot.c - a virtio device on the bus: its window, doorbell and interrupt.
+ *
+ * A device's state belongs to the loop thread, and the tables of system calls
+ * hold it to that: a vCPU thread may not touch its sockets and files. Nearly
+ * all registers only store a number, so the vCPU that writes them does it
+ * itself under the lock. Two writes to Status make a device act, the one that
+ * sets DRIVER_OK and the one that resets it: these are handed to the loop and
+ * the vCPU waits, since the driver expects the device to be reset when its
+ * write returns (Linux does not poll for it). */
+#include "base/auto.h"
+#include "machine/machine.h"
+#include "virtio/mmio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+static void slot_read(void *own, uint32_t off, void *dst, uint32_t len)
+{
+	struct slot *s = own;
+
+	mmio_read(s->v, off, dst, len);
+}
+
+/* True for a write that makes the device act. */
+static bool slot_acts(const struct slot *s, uint32_t off, const void *src,
+		      uint32_t len)
+{
+	uint32_t status;
+
+	if (off != MMIO_STATUS || len != sizeof(status))
+		return false;
+	memcpy(&status, src, sizeof(status));
+	return status == 0 ? s->v->status & VIRTIO_S_DRIVER_OK
+			   : status & ~s->v->status & VIRTIO_S_DRIVER_OK;
+}
+
+static void slot_write(void *own, uint32_t off, const void *src, uint32_t len)
+{
+	struct slot *s = own;
+	struct machine *m = s->machine;
+	uint64_t one = 1;
+
+	if (!slot_acts(s, off, src, len)) {
+		mmio_write(s->v, off, src, len);
+		return;
+	}
+	while (m->defer && !m->stopping)
+		pthread_cond_wait(&m->deferred, &m->lock);
+	if (m->stopping)
+		return;
+	memcpy(&m->defer_status, src, sizeof(m->defer_status));
+	m->defer = s;
+	if (write(m->defer_watch.fd, &one, sizeof(one)) < 0)
+		log_err("defer: the loop cannot be woken");
+	while (m->defer == s && !m->stopping)
+		pthread_cond_wait(&m->deferred, &m->lock);
+}
+
+static void defer_ready(struct watch *w, uint32_t events)
+{
+	struct machine *m = container_of(w, struct machine, defer_watch);
+	uint64_t n;
+
+	(void)events;
+	if (read(w->fd, &n, sizeof(n)) != sizeof(n) || !m->defer)
+		return;
+	mmio_write(m->defer->v, MMIO_STATUS, &m->defer_status,
+		   sizeof(m->defer_status));
+	m->defer = NULL;
+	pthread_cond_broadcast(&m->deferred);
+}
+
+static void slot_kicked(struct watch *w, uint32_t events)
+{
+	struct slot *s = container_of(w, struct slot, kick);
+	uint64_t n;
+
+	(void)events;
+	if (read(w->fd, &n, sizeof(n)) == sizeof(n))
+		mmio_kick(s->v);
+}
+
+static int slot_wire(struct machine *m, struct slot *s, unsigned n,
+		     struct err *e)
+{
+	gpa_t base = GPA(arch_map.virtio_base.v + n * (uint64_t)MMIO_SIZE);
+	struct bus_range range = { .name = s->kind->name,
+				   .base = base.v,
+				   .size = MMIO_SIZE,
+				   .own = s,
+				   .read = slot_read,
+				   .write = slot_write };
+	int r = bus_add(&m->mmio, &range, e);
+
+	s->kick = (struct watch){ .fd = s->v->kick_fd,
+				  .name = s->kind->name,
+				  .ready = slot_kicked };
+	if (r == 0)
+		r = kvm_irqfd(&m->vm, s->v->irq_fd, arch_map.virtio_gsi + n, e);
+	if (r == 0)
+		r = kvm_ioeventfd(&m->vm, s->v->kick_fd,
+				  GPA(base.v + MMIO_QUEUE_NOTIFY), 4, e);
+	if (r == 0)
+		r = loop_add(m->loop, &s->kick, EPOLLIN, e);
+	return r;
+}
+
+static int slot_build(struct machine *m, const struct dev_conf *conf,
+		      struct err *e)
+{
+	unsigned n = m->nslots;
+	struct slot *s = &m->slot[n];
+
+	if (n == MACHINE_MAX_DEVS || n == arch_map.virtio_slots)
+		return err_set(e, ENOSPC, "too many devices");
+	s->machine = m;
+	s->kind = &dev_kinds[conf->type];
+	s->v = s->kind->create(conf, &m->mem, m->loop, e);
+	if (!s->v)
+		return err_wrap(e, "%s", s->kind->name);
+	m->nslots++;
+	return slot_wire(m, s, n, e);
+}
+
+int slot_build_all(struct machine *m, struct err *e)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), r;
+
+	if (fd < 0)
+		return err_sys(e, "eventfd");
+	m->defer_watch = (struct watch){ .fd = fd,
+					 .name = "defer",
+					 .ready = defer_ready };
+	r = loop_add(m->loop, &m->defer_watch, EPOLLIN, e);
+	for (unsigned i = 0; r == 0 && i < m->conf->ndevs; i++)
+		r = slot_build(m, &m->conf->devs[i], e);
+	return r;
+}
+
+void slot_let_go(struct machine *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->stopping = true;
+	pthread_cond_broadcast(&m->deferred);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void slot_fini_all(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nslots; i++) {
+		loop_del(m->loop, &m->slot[i].kick);
+		m->slot[i].kind->destroy(m->slot[i].v);
+	}
+	m->nslots = 0;
+	if (m->defer_watch.fd >= 0)
+		close(m->defer_watch.fd);
+	m->defer_watch.fd = -1;
+}
