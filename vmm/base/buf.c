@@ -62,11 +62,12 @@ int buf_append(struct buf *b, const void *src, size_t len)
 
 	if (len > b->max || buf_len(b) > b->max - len)
 		return -ENOBUFS;
+	if (len == 0)
+		return 0;
 	p = buf_reserve(b, len);
 	if (!p)
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(p, src, len);
+	memcpy(p, src, len);
 	buf_commit(b, len);
 	return 0;
 }
