@@ -205,12 +205,12 @@ void client_write(struct conn *c, struct iovec *iov, unsigned n)
 
 void client_flush(struct conn *c)
 {
-	struct iovec iov = { .iov_base = buf_head(&c->out),
-			     .iov_len = buf_len(&c->out) };
+	struct iovec iov = { .iov_len = buf_len(&c->out) };
 	ssize_t put;
 
 	if (iov.iov_len == 0)
 		return;
+	iov.iov_base = buf_head(&c->out);
 	put = sock_send(c->client.fd, &iov, 1);
 	if (put < 0) {
 		client_deaf(c);
