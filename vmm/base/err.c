@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_set
+#undef err_sys
+#undef err_wrap
+
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
 	va_list ap;

@@ -28,3 +28,15 @@ int err_sys(struct err *e, const char *fmt, ...)
 /* Puts "what: " before the message that is there; keeps the code. */
 int err_wrap(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* None of them returns 0 or more. Compilers and analyzers that know it see
+ * that "if (f(e) < 0)" is taken whenever f() reported. */
+static inline int err_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define err_set(...)  err_negative(err_set(__VA_ARGS__))
+#define err_sys(...)  err_negative(err_sys(__VA_ARGS__))
+#define err_wrap(...) err_negative(err_wrap(__VA_ARGS__))
