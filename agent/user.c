@@ -75,7 +75,8 @@ static int user_find(const char *path, const char *who, struct user *u,
 			continue;
 		u->uid = pw->pw_uid;
 		u->gid = pw->pw_gid;
-		snprintf(u->home, sizeof(u->home), "%s", pw->pw_dir);
+		snprintf(u->home, sizeof(u->home), "%s",
+			 *pw->pw_dir ? pw->pw_dir : "/");
 		snprintf(name, room, "%s", pw->pw_name);
 		return 0;
 	}
