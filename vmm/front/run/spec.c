@@ -332,6 +332,11 @@ int spec_command(struct spec *s, int argc, char **argv, struct err *e)
 	if (argc < 1)
 		return err_set(e, EINVAL, "'vial run' needs an IMAGE");
 	s->image = argv[0];
+	/* `vial run IMAGE -- make test`: no program is called "--". */
+	if (argc > 1 && strcmp(argv[1], "--") == 0) {
+		argc--;
+		argv++;
+	}
 	if (s->entrypoint && *s->entrypoint &&
 	    strv_add(&s->argv, s->entrypoint) < 0)
 		return no_memory(e);
