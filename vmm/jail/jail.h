@@ -56,8 +56,8 @@ int jail_enter(struct err *e);
  * call and the role, exit status JAIL_EXIT. */
 int jail_seal(enum jail_role role, struct err *e);
 
-/* Installs the SIGSYS handler; once, before the first seal. id names the box
- * in its line: "vial-vmm ID: system call ...". */
+/* Installs the SIGSYS handler, and keeps malloc() to one arena; once, before
+ * the first thread. id names the box: "vial-vmm ID: system call ...". */
 int jail_watch(const char *id, struct err *e);
 
 #define JAIL_EXIT 159 /* 128 + SIGSYS */

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -95,6 +96,9 @@ int jail_watch(const char *id, struct err *e)
 		.sa_flags = SA_SIGINFO,
 	};
 
+	/* One arena: a thread's own would be trimmed by free(), which reads
+	 * /proc/sys/vm/overcommit_memory for that. Nothing allocates much. */
+	mallopt(M_ARENA_MAX, 1);
 	snprintf(watch_id, sizeof(watch_id), "vial-vmm %s", id);
 	sigfillset(&sa.sa_mask);
 	if (sigaction(SIGSYS, &sa, NULL) < 0)

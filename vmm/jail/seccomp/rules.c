@@ -87,8 +87,6 @@ const struct rule rules[] = {
 	CALL(FOR_BOTH, getpid, 60),
 	CALL(FOR_BOTH, gettid, 60),
 	CALL_IF(FOR_BOTH, tgkill, 60, ARG_IS(0, PID_MARK)),
-	/* malloc counts CPUs for its arenas */
-	CALL_IF(FOR_BOTH, sched_getaffinity, 20, ARG_IS(0, 0)),
 	CALL(FOR_BOTH, exit, 10),
 	CALL(FOR_BOTH, exit_group, 10),
 };
