@@ -6,6 +6,7 @@
 #include "run/run_priv.h"
 #include "run/term.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define BOOT_SECONDS 120
 #define COMMAND_MARGIN_MS 30000
+#define UNREACHED_MS 5000
 #define CONSOLE_TAIL 4096
 #define CONSOLE_LINES 15
 
@@ -35,6 +37,7 @@ static void describe(struct box_info *info, const struct spec *s)
 
 	*info = (struct box_info){ 0 };
 	state_new_id(info->id);
+	info->created = time(NULL);
 	if (s->name)
 		snprintf(info->name, sizeof(info->name), "%s", s->name);
 	snprintf(info->image, sizeof(info->image), "%s", s->image);
@@ -76,6 +79,24 @@ static int run_greet(struct run *r, struct err *e)
 			   e);
 }
 
+/* A box that cannot be reached any more has mostly ended, and the monitor's
+ * reason for that is the better one. */
+static bool never(const struct run *r)
+{
+	(void)r;
+	return false;
+}
+
+static void run_unreached(struct run *r, const struct err *e)
+{
+	if (e->code == ECONNREFUSED || e->code == ECONNRESET ||
+	    e->code == EPIPE) {
+		run_limit(r, LIMIT_LOST, UNREACHED_MS);
+		run_wait(r, never);
+	}
+	run_fail(r, REPORT_ERROR, STATUS_VIAL, "%s", e->msg);
+}
+
 static bool is_setup(const struct run *r)
 {
 	return r->setup;
@@ -104,7 +125,7 @@ static void run_command(struct run *r)
 	if (r->cut || r->monitor_gone)
 		return;
 	if (run_start_command(r, &e) < 0) {
-		run_fail(r, REPORT_ERROR, STATUS_VIAL, "%s", e.msg);
+		run_unreached(r, &e);
 		return;
 	}
 	run_wait(r, is_started);
@@ -177,8 +198,10 @@ void run_box(const struct spec *s, struct report *report)
 	if (loop_init(&r.loop, NULL, &e) < 0 ||
 	    signals_open(&r.signals, &r.loop, run_signal, &e) < 0 ||
 	    timer_init(&r.limit, &r.loop, "limit", run_limit_fired, &e) < 0 ||
-	    run_launch(&r, &e) < 0 || run_greet(&r, &e) < 0) {
+	    run_launch(&r, &e) < 0) {
 		report_end(report, REPORT_ERROR, STATUS_VIAL, "%s", e.msg);
+	} else if (run_greet(&r, &e) < 0) {
+		run_unreached(&r, &e);
 	} else {
 		run_command(&r);
 		run_copy_out(&r);

@@ -96,7 +96,7 @@ static void copy_one(struct run *r, const struct spec_copy *what,
 		close(fd);
 	if (!copy_over(r))
 		snprintf(rc->error, sizeof(rc->error),
-			 "the box ended before the copy did");
+			 "%s: the box ended before the copy did", what->guest);
 	report_clean(rc->error);
 	r->copy_key = 0;
 }
@@ -126,14 +126,16 @@ void run_copy_out(struct run *r)
 
 		if (over(r))
 			snprintf(rc->error, sizeof(rc->error),
-				 "the box ended before it was brought out");
+				 "%s: the box ended before it was brought out",
+				 what->guest);
 		else
 			copy_one(r, what, rc, false);
-		if (r->spec->quiet)
+		/* A command that never ran left none, which is no news. */
+		if (r->spec->quiet || !r->exited)
 			continue;
 		if (*rc->error)
-			dprintf(STDERR_FILENO, "vial: artifact %s: %s\n",
-				what->guest, rc->error);
+			dprintf(STDERR_FILENO, "vial: artifact %s\n",
+				rc->error);
 		else if (r->copy.result.left_out > 0)
 			dprintf(STDERR_FILENO,
 				"vial: artifact %s: left out "

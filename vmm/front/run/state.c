@@ -356,7 +356,8 @@ int state_create(struct box *b, struct box_info *info, struct err *e)
 		return lock;
 	if (pick_name(root, info, e) < 0)
 		return -e->code;
-	info->created = time(NULL);
+	if (!info->created)
+		info->created = time(NULL);
 	snprintf(info->status, sizeof(info->status), "running");
 	if (make_dir(b, info, root, e) < 0) {
 		state_remove(b);

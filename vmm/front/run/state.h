@@ -54,7 +54,7 @@ struct box {
 void state_new_id(char id[BOX_ID_LEN + 1]);
 
 /* Makes the directory of info->id, takes its lock and writes info. An empty
- * info->name is filled in; one that is taken is refused with -EEXIST. */
+ * info->name and a zero info->created are filled in; one that is taken is refused with -EEXIST. */
 int state_create(struct box *b, struct box_info *info, struct err *e);
 /* Opens an existing one by id; does not take the lock. */
 int state_open(struct box *b, const char *id, struct err *e);
