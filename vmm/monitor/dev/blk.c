@@ -338,7 +338,7 @@ static bool blk_can_punch(const struct blk *b)
 static int blk_start_io(struct blk *b, const struct blk_conf *conf,
 			struct loop *loop, struct err *e)
 {
-	int files[BLK_IO_FILES], r;
+	int files[BLK_IO_FILES];
 	unsigned n = conf->nbase;
 
 	for (unsigned i = 0; i < n; i++)
@@ -347,9 +347,9 @@ static int blk_start_io(struct blk *b, const struct blk_conf *conf,
 		b->overlay_file = n;
 		files[n++] = b->overlay.fd;
 	}
-	r = blk_io_init(&b->io, files, n, !loop, blk_op_done, e);
-	if (r < 0 || blk_io_fd(&b->io) < 0)
-		return r;
+	blk_io_init(&b->io, files, n, !loop, blk_op_done);
+	if (blk_io_fd(&b->io) < 0)
+		return 0;
 	b->loop = loop;
 	b->watch = (struct watch){
 		.fd = blk_io_fd(&b->io),

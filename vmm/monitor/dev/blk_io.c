@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define SQ_ENTRIES 128
@@ -68,8 +67,6 @@ static int ring_setup(struct blk_io *io)
 	io->ring_up = true;
 	r = io_uring_register_files(&io->ring, io->files, io->nfiles);
 	if (r == 0)
-		r = io_uring_register_eventfd(&io->ring, io->event_fd);
-	if (r == 0)
 		(void)io_uring_register_iowq_max_workers(&io->ring, workers);
 	if (r == 0)
 		r = ring_restrict(io);
@@ -84,33 +81,22 @@ static void ring_close(struct blk_io *io)
 	if (io->ring_up)
 		io_uring_queue_exit(&io->ring);
 	io->ring_up = false;
-	if (io->event_fd >= 0)
-		close(io->event_fd);
-	io->event_fd = -1;
 }
 
-int blk_io_init(struct blk_io *io, const int *files, unsigned nfiles,
-		bool plain, void (*done)(struct blk_io *, struct blk_op *),
-		struct err *e)
+void blk_io_init(struct blk_io *io, const int *files, unsigned nfiles,
+		 bool plain, void (*done)(struct blk_io *, struct blk_op *))
 {
 	int r;
 
 	assert(nfiles <= BLK_IO_FILES);
-	*io = (struct blk_io){ .nfiles = nfiles, .done = done, .event_fd = -1 };
+	*io = (struct blk_io){ .nfiles = nfiles, .done = done };
 	memcpy(io->files, files, nfiles * sizeof(*files));
-	if (plain)
-		return 0;
-	/* Blocking: a thread that may only read() waits on it. */
-	io->event_fd = eventfd(0, EFD_CLOEXEC);
-	if (io->event_fd < 0)
-		return err_sys(e, "eventfd");
-	r = ring_setup(io);
+	r = plain ? -ENOSYS : ring_setup(io);
 	if (r < 0) {
 		log_debug("no io_uring (%s): plain reads and writes",
 			  strerror(-r));
 		ring_close(io);
 	}
-	return 0;
 }
 
 void blk_io_fini(struct blk_io *io)
@@ -366,18 +352,15 @@ void blk_io_poll(struct blk_io *io)
 
 void blk_io_wait(struct blk_io *io)
 {
-	uint64_t n;
-
 	for (;;) {
-		if (io->dropping)
-			blk_io_reap(io);
-		else
-			blk_io_poll(io);
+		int r;
+
+		blk_io_poll(io);
 		if (!io->inflight)
 			return;
-		/* Counts what was rung before, so a wake-up is never lost. */
-		if (read(io->event_fd, &n, sizeof(n)) < 0 && errno != EINTR)
-			log_err("blk: eventfd cannot be read");
+		r = io_uring_submit_and_wait(&io->ring, 1);
+		if (r < 0 && r != -EINTR)
+			log_err("blk: io_uring_enter: %s", strerror(-r));
 	}
 }
 

@@ -11,8 +11,6 @@
  * io_uring_enter(), by the thread that made it. */
 #pragma once
 
-#include "base/err.h"
-
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,15 +40,13 @@ struct blk_io {
 	bool ring_up;
 	bool dropping;
 	struct io_uring ring;
-	int event_fd;			/* rung by each completion */
 	struct blk_op *ready;		/* finished without the ring */
 	void (*done)(struct blk_io *io, struct blk_op *op);
 };
 
 /* No ring is not an error; plain asks for none. */
-int blk_io_init(struct blk_io *io, const int *files, unsigned nfiles,
-		bool plain, void (*done)(struct blk_io *, struct blk_op *),
-		struct err *e);
+void blk_io_init(struct blk_io *io, const int *files, unsigned nfiles,
+		 bool plain, void (*done)(struct blk_io *, struct blk_op *));
 void blk_io_fini(struct blk_io *io);
 
 /* Readable when something came back; -1 without a ring. */
@@ -66,7 +62,6 @@ void blk_io_start(struct blk_io *io, struct blk_op *op);
 void blk_io_poll(struct blk_io *io);
 /* Until nothing is in flight. */
 void blk_io_wait(struct blk_io *io);
-/* The same, from any thread that holds the machine lock: what is in flight
- * ends as it ends, what would have to be carried on fails with ECANCELED, and
- * done() must start nothing. */
+/* The same in a hurry: what is in flight ends as it ends, what would have to be
+ * carried on fails with ECANCELED, and done() must start nothing. */
 void blk_io_drop(struct blk_io *io);

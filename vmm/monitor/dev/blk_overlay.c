@@ -202,30 +202,36 @@ static int overlay_old(struct overlay *o, const struct head *h, uint64_t size,
 	return r < 0 ? r : overlay_load(o, e);
 }
 
-int overlay_open(struct overlay *o, int fd, bool writable, uint64_t size,
-		 uint64_t fallback, struct err *e)
+static int overlay_read(struct overlay *o, uint64_t size, uint64_t fallback,
+			struct err *e)
 {
 	struct head h = { .version = 0 };
 	struct stat st;
 	ssize_t n;
-	int r;
 
-	*o = (struct overlay){ .fd = fd, .writable = writable };
-	if (fstat(fd, &st) < 0)
+	if (fstat(o->fd, &st) < 0)
 		return err_sys(e, "overlay: stat");
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EINVAL, "overlay: not a regular file");
-	n = fd_pread_full(fd, &h, sizeof(h), 0);
+	n = fd_pread_full(o->fd, &h, sizeof(h), 0);
 	if (n < 0)
 		return err_set(e, (int)-n, "overlay: header: %s",
 			       strerror((int)-n));
 	if (n == 0 || (n == sizeof(h) && head_blank(&h)))
-		r = overlay_fresh(o, size ? size : fallback,
-				  (uint64_t)st.st_size, e);
-	else if (n < (ssize_t)sizeof(h))
-		r = err_set(e, EINVAL, "overlay: not an overlay file");
-	else
-		r = overlay_old(o, &h, size, (uint64_t)st.st_size, e);
+		return overlay_fresh(o, size ? size : fallback,
+				     (uint64_t)st.st_size, e);
+	if (n < (ssize_t)sizeof(h))
+		return err_set(e, EINVAL, "overlay: not an overlay file");
+	return overlay_old(o, &h, size, (uint64_t)st.st_size, e);
+}
+
+int overlay_open(struct overlay *o, int fd, bool writable, uint64_t size,
+		 uint64_t fallback, struct err *e)
+{
+	int r;
+
+	*o = (struct overlay){ .fd = fd, .writable = writable };
+	r = overlay_read(o, size, fallback, e);
 	if (r < 0)
 		overlay_close(o);
 	return r;

@@ -10,8 +10,10 @@
  * Nothing here or in dev/ knows KVM, so the same object runs under the
  * monitor, a unit test or a fuzzer.
  *
- * All calls come with the machine lock held: register access from a vCPU
- * thread, everything else from the loop thread.
+ * All calls come with the machine lock held: plain register access from a vCPU
+ * thread, everything that reaches a device's ops but its configuration space
+ * from the loop thread. The machine hands the two writes to Status that do (the
+ * one that sets DRIVER_OK, and reset) to the loop.
  *
  * The driver is not trusted. Whatever it writes, a device stays inside guest
  * RAM, ends, and never blocks. Nonsense ends in virtio_broken(): NEEDS_RESET
