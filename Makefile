@@ -41,7 +41,7 @@ san_CFLAGS := $(COMMON) -O1 -fno-omit-frame-pointer \
 fuzz_CC     := clang
 fuzz_CFLAGS := $(COMMON) -O1 -g -fno-omit-frame-pointer -DVIAL_FUZZ \
 	-fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all
+	-fno-sanitize-recover=all -Wno-gnu-variable-sized-type-not-at-end
 
 # ---- sources --------------------------------------------------------------
 
@@ -157,7 +157,7 @@ demo: setup
 	$(Q)scripts/demo $(B)
 
 bench: setup
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all bench-bins
 	$(Q)scripts/bench $(B)
 
 # ---- tests ----------------------------------------------------------------
@@ -174,6 +174,13 @@ $(UNIT_BIN): $(B)/san/%: $(B)/san/%.o $(san_ALL) $(call objs,san,$(guest_SRC))
 	$(Q)$(san_CC) $(san_CFLAGS) -o $@ $< $(call objs,san,$(guest_SRC)) \
 		-Wl,--start-group $(san_ALL) -Wl,--end-group $(TEST_LIBS)
 
+# Linked and run as vial-vmm is; print TAP themselves.
+PLAIN_SRC := $(shell find tests/unit -name '*_plain.c' 2>/dev/null)
+PLAIN_BIN := $(PLAIN_SRC:%.c=$(B)/rel/%)
+$(PLAIN_BIN): $(B)/rel/%: $(B)/rel/%.o $(B)/rel/libjail.a $(B)/rel/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -o $@ $^ -lm
+
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 fuzz_ALL := $(LIBS:%=$(B)/fuzz/lib%.a)
@@ -185,7 +192,7 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(fuzz_ALL) \
 		-Wl,--start-group $(fuzz_ALL) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: unit fuzz-bins gen print-cflags check
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) $(PLAIN_BIN)
 fuzz-bins: $(FUZZ_BIN)
 
 # For scripts: the generated headers, and the flags quoted for eval.
@@ -203,6 +210,21 @@ check: setup
 fuzz: setup
 	$(Q)$(MAKE) --no-print-directory fuzz-bins
 	$(Q)B=$(B) scripts/fuzz $(or $(FUZZ_SECONDS),600)
+
+# ---- benchmarks -----------------------------------------------------------
+
+# Static, so that the same file runs here, in the lab and in a guest.
+BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart execrate hello spawn stream \
+	usage)
+.PHONY: bench-bins
+bench-bins: $(BENCH_BIN)
+$(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
+		$(B)/rel/tests/bench/proc.o $(B)/rel/libproto.a \
+		$(B)/rel/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,--gc-sections -o $@ $^ \
+		-lprotobuf-c -lpthread
 
 clean:
 	rm -rf $(B)

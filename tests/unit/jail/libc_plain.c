@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,6 @@ static void wait_for(const unsigned *count)
 static void a_sealed_life(void)
 {
 	struct sigaction sa = { .sa_handler = on_kick };
-	const struct timespec ms = { .tv_nsec = 1000000 };
 	pthread_t t[NTHREADS];
 
 	sigaction(SIGRTMIN, &sa, NULL);
@@ -103,7 +103,7 @@ static void a_sealed_life(void)
 	while (__atomic_load_n(&done, __ATOMIC_SEQ_CST) < NTHREADS) {
 		for (int i = 0; i < NTHREADS; i++)
 			pthread_kill(t[i], SIGRTMIN);
-		nanosleep(&ms, NULL);
+		sched_yield();
 	}
 	wait_for(&done);
 	for (int i = 0; i < NTHREADS; i++)
