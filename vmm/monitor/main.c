@@ -24,6 +24,7 @@
 #include "monitor/recv.h"
 #include "probe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +39,16 @@ static const int exits[] = {
 	[END_PANIC] = 3, [END_CRASH] = 4,    [END_STOPPED] = 5,
 };
 #define EXIT_REFUSED 1
+
+static const char *const end_names[] = {
+	[END_NONE] = "the monitor could not go on",
+	[END_POWEROFF] = "the guest powered off",
+	[END_REBOOT] = "the guest rebooted",
+	[END_PANIC] = "the guest's kernel panicked",
+	[END_CRASH] = "the guest crashed",
+	[END_STOPPED] = "the guest was stopped",
+};
+static_assert(ARRAY_LEN(end_names) == ARRAY_LEN(exits), "an end has no name");
 
 struct monitor {
 	struct monitor_conf conf;
@@ -150,7 +161,8 @@ static int monitor_run(struct monitor *m, struct err *e)
 	machine_stop(&m->machine);
 	if (r < 0)
 		return err_set(e, -r, "loop: %s", strerror(-r));
-	log_info("%s", m->machine.end_why);
+	log_info("%s%s%s", end_names[m->machine.end],
+		 *m->machine.end_why ? ": " : "", m->machine.end_why);
 	return 0;
 }
 

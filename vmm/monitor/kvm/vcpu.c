@@ -97,11 +97,10 @@ static bool vcpu_exit_system(struct vcpu *c)
 {
 	switch (c->run->system_event.type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		c->hooks->ended(c->hooks->ctx, VCPU_END_POWEROFF,
-				"powered off");
+		c->hooks->ended(c->hooks->ctx, VCPU_END_POWEROFF, "");
 		return false;
 	case KVM_SYSTEM_EVENT_RESET:
-		c->hooks->ended(c->hooks->ctx, VCPU_END_REBOOT, "rebooted");
+		c->hooks->ended(c->hooks->ctx, VCPU_END_REBOOT, "");
 		return false;
 	default:
 		c->hooks->ended(c->hooks->ctx, VCPU_END_CRASH, "system event");

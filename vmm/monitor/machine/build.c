@@ -86,9 +86,9 @@ static void power_told(void *ctx, enum power_event ev)
 	struct machine *m = ctx;
 
 	if (ev == POWER_OFF)
-		machine_end(m, END_POWEROFF, "the guest powered off");
+		machine_end(m, END_POWEROFF, "");
 	else
-		machine_end(m, END_PANIC, "the guest's kernel panicked");
+		machine_end(m, END_PANIC, "");
 }
 
 static void reset_read(void *own, uint32_t off, void *dst, uint32_t len)
@@ -103,7 +103,7 @@ static void reset_write(void *own, uint32_t off, const void *src, uint32_t len)
 	(void)off;
 	(void)len;
 	if (*(const uint8_t *)src == arch_map.reset_value)
-		machine_end(own, END_REBOOT, "the guest rebooted");
+		machine_end(own, END_REBOOT, "");
 }
 
 static int build_power(struct machine *m, struct err *e)

@@ -104,7 +104,8 @@ int machine_start(struct machine *m, struct err *e);
 void machine_go(struct machine *m);
 void machine_pause(struct machine *m);
 
-/* Records why the guest ends, from any thread; the first call counts. */
+/* Records how the guest ends, from any thread; the first call counts. why adds
+ * what the kind of end does not say, or is empty. */
 void machine_end(struct machine *m, enum machine_end end, const char *why);
 /* Stops the vCPUs, then drains the devices. Machine lock not held. */
 void machine_stop(struct machine *m);
