@@ -80,10 +80,8 @@ static int run_spec(const struct spec *s, struct err *e)
 	if (report_init(&r, s, e) < 0)
 		return cmd_fail(e);
 	run_box(s, &r);
-	if (*r.message && !s->quiet)
-		fprintf(stderr, "vial: %s\n", r.message);
-	if (r.show_console && !s->rm && *r.box.id && !s->quiet)
-		fprintf(stderr, "See 'vial logs --console %s'.\n", r.box.id);
+	if (!s->quiet)
+		report_print(&r, STDERR_FILENO, !s->rm);
 	status = r.status;
 	if (json >= 0 && report_json(&r, s, json, e) < 0)
 		status = cmd_fail(e);

@@ -137,7 +137,10 @@ static void on_ended(struct run *r, const Vial__Control__Ended *end)
 			"the guest's kernel panicked",
 		[VIAL__CONTROL__ENDED__REASON__CRASH] = "the guest crashed",
 	};
-	const char *detail = end->detail;
+	bool by_itself = end->reason ==
+				 VIAL__CONTROL__ENDED__REASON__POWEROFF ||
+			 end->reason == VIAL__CONTROL__ENDED__REASON__REBOOT;
+	bool crash = end->reason == VIAL__CONTROL__ENDED__REASON__CRASH;
 
 	r->report->monitor_cpu_us = end->cpu_us;
 	r->report->monitor_rss_bytes = end->max_rss_bytes;
@@ -147,14 +150,14 @@ static void on_ended(struct run *r, const Vial__Control__Ended *end)
 			   "the box was stopped");
 		return;
 	}
-	r->report->show_console = true;
+	r->report->show_console = !by_itself;
 	if ((size_t)end->reason < ARRAY_LEN(words) && words[end->reason])
-		report_end(r->report, REPORT_GUEST, STATUS_VIAL, "%s%s%s%s",
-			   words[end->reason], *detail ? " (" : "", detail,
-			   *detail ? ")" : "");
+		report_end(r->report, REPORT_GUEST, STATUS_VIAL, "%s%s%s",
+			   words[end->reason], crash ? ": " : "",
+			   crash ? end->detail : "");
 	else
 		report_end(r->report, REPORT_ERROR, STATUS_VIAL,
-			   "the monitor could not go on: %s", detail);
+			   "the monitor could not go on: %s", end->detail);
 }
 
 static void on_notice(struct run *r, const Vial__Control__Notice *n)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define STATUS_UNKNOWN (-1)
+#define CONSOLE_LINES 15
 
 static const char *const reason_names[] = {
 	[REPORT_EXITED] = "exited",
@@ -48,6 +49,7 @@ void report_fini(struct report *r)
 {
 	free(take_ptr(&r->in));
 	free(take_ptr(&r->out));
+	free(take_ptr(&r->console));
 }
 
 void report_mark(struct report *r, enum report_time t)
@@ -185,4 +187,30 @@ void report_print_tail(int fd, const char *text, unsigned lines,
 			dprintf(fd, "%s%s\n", prefix, line);
 		at += len + (at[len] == '\n');
 	}
+}
+
+void report_panic(struct report *r)
+{
+	static const char mark[] = "Kernel panic - not syncing: ";
+	const char *at = r->console ? strstr(r->console, mark) : NULL;
+	size_t used = strlen(r->message);
+
+	if (!at || used >= sizeof(r->message))
+		return;
+	at += strlen(mark);
+	snprintf(r->message + used, sizeof(r->message) - used, ": %.*s",
+		 (int)MIN(strcspn(at, "\r\n"), 120u), at);
+	report_clean(r->message);
+}
+
+void report_print(const struct report *r, int fd, bool kept)
+{
+	if (*r->message)
+		dprintf(fd, "vial: %s\n", r->message);
+	if (!r->show_console || !*r->box.id)
+		return;
+	if (kept)
+		dprintf(fd, "See 'vial logs --console %s'.\n", r->box.id);
+	else if (r->console)
+		report_print_tail(fd, r->console, CONSOLE_LINES, "  | ");
 }

@@ -55,6 +55,7 @@ struct report {
 	int status;		/* of vial run */
 	char message[400];	/* one line; "": nothing to be said */
 	bool show_console;	/* its end may explain */
+	char *console;		/* the end of it; NULL: there is none */
 	bool have_exit;		/* the command's own end is known: */
 	unsigned exit_status, exit_signal;
 	bool core, timed_out, oom_killed, streams_cut;
@@ -99,3 +100,9 @@ void report_print_tail(int fd, const char *text, unsigned lines,
 		       const char *prefix);
 /* The same for one line, in place. */
 void report_clean(char *text);
+
+/* Adds what the kernel said when it panicked, if the console has it. */
+void report_panic(struct report *r);
+/* What is said on standard error: the reason, and the end of the console when
+ * that may explain it and nobody can ask for it later. */
+void report_print(const struct report *r, int fd, bool kept);

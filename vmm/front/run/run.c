@@ -16,8 +16,7 @@
 #define BOOT_SECONDS 120
 #define COMMAND_MARGIN_MS 30000
 #define UNREACHED_MS 5000
-#define CONSOLE_TAIL 4096
-#define CONSOLE_LINES 15
+#define CONSOLE_TAIL 8192
 
 static uint64_t boot_limit_ms(void)
 {
@@ -143,11 +142,14 @@ static void run_command(struct run *r)
 }
 
 /* What explains the end, while the box is there to be asked. */
-static char *run_console(struct run *r)
+static void run_console(struct run *r)
 {
 	if (!r->report->show_console || r->launch.box.dir < 0)
-		return NULL;
-	return state_tail(&r->launch.box, "console.log", CONSOLE_TAIL);
+		return;
+	r->report->console =
+		state_tail(&r->launch.box, "console.log", CONSOLE_TAIL);
+	if (r->report->reason == REPORT_GUEST)
+		report_panic(r->report);
 }
 
 static void run_record(struct run *r)
@@ -163,7 +165,6 @@ static void run_record(struct run *r)
 static void run_close(struct run *r)
 {
 	bool keep = !r->spec->rm && r->launch.box.dir >= 0;
-	autofree char *console = NULL;
 	struct shim_msg last = { .kind = SHIM_READY };
 
 	term_restore();
@@ -173,16 +174,13 @@ static void run_close(struct run *r)
 	run_unwatch(r);
 	report_end(r->report, REPORT_ERROR, STATUS_VIAL,
 		   "the box ended before the command");
-	console = run_console(r);
+	run_console(r);
 	run_record(r);
 	launch_end(&r->launch, keep, &last);
 	run_monitor_ended(r, &last);
 	timer_fini(&r->limit, &r->loop);
 	signals_close(&r->signals);
 	loop_fini(&r->loop);
-	if (console && !keep && !r->spec->quiet)
-		report_print_tail(STDERR_FILENO, console, CONSOLE_LINES,
-				  "  | ");
 	report_mark(r->report, TIME_END);
 }
 

@@ -96,7 +96,7 @@ static void copy_one(struct run *r, const struct spec_copy *what,
 		close(fd);
 	if (!copy_over(r))
 		snprintf(rc->error, sizeof(rc->error),
-			 "%s: the box ended before the copy did", what->guest);
+			 "the box ended before the copy did");
 	report_clean(rc->error);
 	r->copy_key = 0;
 }
@@ -126,16 +126,15 @@ void run_copy_out(struct run *r)
 
 		if (over(r))
 			snprintf(rc->error, sizeof(rc->error),
-				 "%s: the box ended before it was brought out",
-				 what->guest);
+				 "the box ended before it was brought out");
 		else
 			copy_one(r, what, rc, false);
 		/* A command that never ran left none, which is no news. */
 		if (r->spec->quiet || !r->exited)
 			continue;
 		if (*rc->error)
-			dprintf(STDERR_FILENO, "vial: artifact %s\n",
-				rc->error);
+			dprintf(STDERR_FILENO, "vial: artifact %s: %s\n",
+				what->guest, rc->error);
 		else if (r->copy.result.left_out > 0)
 			dprintf(STDERR_FILENO,
 				"vial: artifact %s: left out "
