@@ -109,15 +109,15 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 
 # ---- programs -------------------------------------------------------------
 
-FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lcap-ng
+FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 
 $(B)/vial: $(B)/rel/vmm/front/cli/main.o $(B)/rel/libfront.a \
 		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
 	$(call say,LD,$@)
-	$(Q)$(rel_CC) $(rel_CFLAGS) -pie -Wl,-z,relro,-z,now -o $@ $^ \
-		$(FRONT_LIBS)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
+		-Wl,--gc-sections -o $@ $^ $(FRONT_LIBS)
 
 $(B)/vial-vmm: $(B)/rel/vmm/monitor/main.o $(B)/rel/libmon.a \
 		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
