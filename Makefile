@@ -125,12 +125,13 @@ $(B)/vial-vmm: $(B)/rel/vmm/monitor/main.o $(B)/rel/libmon.a \
 	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
 		-Wl,--gc-sections -o $@ $^ $(VMM_LIBS)
 
-$(B)/vial-agent: $(B)/agent/agent/main.o $(B)/agent/agent/static/names.o \
-		$(B)/agent/libagent.a \
-		$(B)/agent/libproto.a $(B)/agent/libbase.a
+agent_OBJ := $(addprefix $(B)/agent/, agent/main.o agent/static/unused.o \
+	libagent.a libproto.a libbase.a)
+$(B)/vial-agent: $(agent_OBJ) agent/static/small.ld
 	$(call say,LD,$@)
-	$(Q)$(agent_CC) $(agent_CFLAGS) -static -Wl,--gc-sections -o $@.dbg \
-		$^ $(AGENT_LIBS)
+	$(Q)$(agent_CC) $(agent_CFLAGS) -static -Wl,--gc-sections \
+		-Wl,-T,agent/static/small.ld -o $@.dbg $(agent_OBJ) \
+		$(AGENT_LIBS)
 	$(Q)strip -o $@ $@.dbg
 
 # The kernel's built-in initramfs has /dev/console; ours needs /init alone.
@@ -202,7 +203,7 @@ print-cflags:
 
 # Everything that is tested; the last line is the count.
 test: setup
-	$(Q)$(MAKE) --no-print-directory all unit fuzz-bins
+	$(Q)$(MAKE) --no-print-directory all unit fuzz-bins e2e-bins
 	$(Q)B=$(B) scripts/test
 check: setup
 	$(Q)B=$(B) scripts/check
@@ -225,6 +226,83 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 	$(call say,LD,$@)
 	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,--gc-sections -o $@ $^ \
 		-lprotobuf-c -lpthread
+
+# ---- end to end -----------------------------------------------------------
+
+# What tests/e2e needs besides the programs: helpers for both sides, images,
+# and the demo's input, all below $(B)/e2e.
+E := $(B)/e2e
+.PHONY: e2e-bins
+e2e-bins: all $(addprefix $(E)/,tool term toy fake.cpio test.ext4 \
+	debian-gcc.ext4 bzip2)
+
+$(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(agent_CC) $(agent_CFLAGS) -static -o $@ $^
+
+# A kernel: no library, no red zone, no vector registers.
+$(E)/toy: tests/e2e/prog/toy.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)gcc -std=gnu11 -O2 $(WARN) -ffreestanding -fno-stack-protector \
+		-fcf-protection=none -fno-pie -mno-red-zone \
+		-mgeneral-regs-only -nostdlib -static -no-pie \
+		-Wl,-Ttext=0x1000000,-e,start,--build-id=none -o $@ $<
+
+# An agent that breaks the rules.
+$(E)/fake: $(B)/agent/tests/e2e/prog/fake.o $(B)/agent/libproto.a \
+		$(B)/agent/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(agent_CC) $(agent_CFLAGS) -static -Wl,--gc-sections -o $@ $^ \
+		-lprotobuf-c
+$(E)/fake.cpio: $(E)/fake
+	$(Q)rm -rf $(E)/fake.dir && mkdir -p $(E)/fake.dir && \
+		cp $< $(E)/fake.dir/init && cd $(E)/fake.dir && echo init | \
+		cpio -o -H newc -R 0:0 --quiet > ../fake.cpio
+
+# The tiny image with the tool in it.
+$(E)/test.ext4: $(E)/tool $(wildcard rootfs/images/build \
+		rootfs/images/tiny.recipe)
+	@mkdir -p $(@D)
+	$(call say,IMAGE,$@)
+	$(Q)i=$$(rootfs/images/build tiny | tail -n 1) && \
+		cp --sparse=always "$$i" $@.tmp && chmod u+w $@.tmp && \
+		printf '%s\n' 'write $< /bin/tool' \
+			'sif /bin/tool mode 0100755' \
+			'sif /bin/tool uid 0' 'sif /bin/tool gid 0' | \
+		/sbin/debugfs -w $@.tmp >/dev/null 2>&1 && mv $@.tmp $@
+$(E)/debian-gcc.ext4: $(wildcard rootfs/images/build \
+		rootfs/images/debian-gcc.recipe)
+	@mkdir -p $(@D)
+	$(Q)i=$$(rootfs/images/build debian-gcc | tail -n 1) && ln -sfn "$$i" $@ && \
+		touch -h $@
+$(E)/bzip2: rootfs/images/bzip2-source
+	@mkdir -p $(@D)
+	$(Q)d=$$($< | tail -n 1) && ln -sfn "$$d" $@ && touch -h $@
+
+# ---- installing -----------------------------------------------------------
+
+# Where vmm/front/run/where.c looks for the parts: lib/vial beside bin.
+DEST  := $(DESTDIR)$(PREFIX)
+PARTS := vial-vmm initramfs.cpio vmlinux
+MAN1  := $(wildcard vmm/man/*.1)
+MAN8  := $(wildcard vmm/man/*.8)
+.PHONY: uninstall
+install: all
+	install -d $(DEST)/bin $(DEST)/lib/vial $(DEST)/share/man/man1 \
+		$(DEST)/share/man/man8
+	install -m 755 $(B)/vial $(DEST)/bin/vial
+	install -m 755 $(B)/vial-vmm $(DEST)/lib/vial/vial-vmm
+	install -m 644 $(B)/initramfs.cpio $(B)/vmlinux $(DEST)/lib/vial
+	$(if $(MAN1),install -m 644 $(MAN1) $(DEST)/share/man/man1)
+	$(if $(MAN8),install -m 644 $(MAN8) $(DEST)/share/man/man8)
+uninstall:
+	rm -f $(DEST)/bin/vial $(PARTS:%=$(DEST)/lib/vial/%) \
+		$(MAN1:vmm/man/%=$(DEST)/share/man/man1/%) \
+		$(MAN8:vmm/man/%=$(DEST)/share/man/man8/%)
+	-rmdir $(DEST)/lib/vial
 
 clean:
 	rm -rf $(B)

@@ -8,15 +8,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Deadlines are all equally far away: the one that is armed comes first. */
 static void callers_arm(struct callers *cs)
 {
-	uint64_t now = now_us() / 1000, first = UINT64_MAX;
+	if (cs->armed)
+		return;
+	cs->armed = true;
+	timer_set(&cs->timer, CALLER_WAIT_MS);
+}
+
+static void callers_rearm(struct callers *cs, uint64_t now)
+{
+	uint64_t first = UINT64_MAX;
 
 	for (const struct caller *c = cs->list; c; c = c->next)
 		if (c->kind != CALLER_CONTROL && c->deadline_ms < first)
 			first = c->deadline_ms;
-	if (first != UINT64_MAX)
-		timer_set(&cs->timer, first > now ? first - now : 1);
+	cs->armed = first != UINT64_MAX;
+	if (cs->armed)
+		timer_set(&cs->timer, first - now);
 }
 
 static void callers_expire(struct timer *t)
@@ -30,7 +40,7 @@ static void callers_expire(struct timer *t)
 		if (c->kind != CALLER_CONTROL && c->deadline_ms <= now)
 			caller_free(cs, c);
 	}
-	callers_arm(cs);
+	callers_rearm(cs, now);
 }
 
 int callers_init(struct callers *cs, struct loop *l,
@@ -68,9 +78,7 @@ struct caller *caller_new(struct callers *cs, int fd)
 		free(c);
 		return NULL;
 	}
-	/* Deadlines are all equally far: an older one is armed already. */
-	if (!cs->list)
-		timer_set(&cs->timer, CALLER_WAIT_MS);
+	callers_arm(cs);
 	c->next = cs->list;
 	cs->list = c;
 	cs->count++;

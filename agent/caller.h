@@ -16,7 +16,13 @@
 #include <stdint.h>
 
 #define CALLER_MAX 4096
+/* How long a connection may say nothing, a stream wait for its job, and a job
+ * or archive for its stream. Tests have less patience. */
+#ifdef VIAL_TEST
+#define CALLER_WAIT_MS 5000
+#else
 #define CALLER_WAIT_MS 30000
+#endif
 /* Stream.Which: 0 to 2 as a process numbers its descriptors */
 #define CALLER_STDIN 0
 #define CALLER_TAR 3
@@ -38,7 +44,8 @@ struct callers {
 	struct loop *loop;
 	struct caller *list;
 	unsigned count;
-	struct timer timer; /* the nearest deadline */
+	struct timer timer; /* a deadline, not after the nearest */
+	bool armed;
 	void (*ready)(struct watch *w, uint32_t events);
 };
 

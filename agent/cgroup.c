@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define JOBS CGROUP_MOUNT "/jobs"
-
 static bool cgroup_write(int dir, const char *name, const char *text)
 {
 	autoclose int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
@@ -32,19 +30,16 @@ static ssize_t cgroup_read(int dir, const char *name, char *text, size_t room)
 	return n;
 }
 
-void cgroups_init(struct cgroups *cs)
+void cgroups_init(struct cgroups *cs, const char *mount)
 {
-	autoclose int top =
-		open(CGROUP_MOUNT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int top = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	*cs = (struct cgroups){ .fd = -1 };
 	if (top < 0 || faccessat(top, "cgroup.controllers", F_OK, 0) < 0)
 		return;
 	cgroup_write(top, "cgroup.subtree_control", "+memory");
-	if (mkdirat(top, "jobs", 0755) < 0 &&
-	    faccessat(top, "jobs/cgroup.kill", F_OK, 0) < 0)
-		return;
-	cs->fd = open(JOBS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mkdirat(top, "jobs", 0755);
+	cs->fd = openat(top, "jobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cgroup_write(cs->fd, "cgroup.subtree_control", "+memory");
 }
 

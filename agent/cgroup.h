@@ -21,8 +21,9 @@ struct cgroup {
 	char name[24];
 };
 
-/* After CGROUP_MOUNT is mounted. Failing only means that there is none. */
-void cgroups_init(struct cgroups *cs);
+/* Below the cgroup2 that is mounted at mount. Failing only means that there is
+ * none. */
+void cgroups_init(struct cgroups *cs, const char *mount);
 void cgroups_fini(struct cgroups *cs);
 /* Removes groups whose last process has gone since. */
 void cgroups_sweep(struct cgroups *cs);

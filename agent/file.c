@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define FILES_MAX 64
-#define FILE_WAIT_MS 30000
 /* Where the child finds its two descriptors. */
 #define CHILD_STREAM 3
 #define CHILD_VERDICT 4
@@ -218,7 +217,7 @@ void file_start(struct agent *a, struct caller *owner, uint64_t key,
 	if (timer_init(&f->timer, &a->loop, "archive", file_late, &e) < 0)
 		file_failed(f, VIAL__AGENT__FAILED__KIND__OTHER, &e);
 	else
-		timer_set(&f->timer, FILE_WAIT_MS);
+		timer_set(&f->timer, CALLER_WAIT_MS);
 }
 
 void files_disowned(struct agent *a, const struct caller *c)

@@ -190,7 +190,7 @@ static void job_collect(struct job *j)
 	if (!job_outputs_open(j))
 		job_finish(j);
 	else if (job_unattached(j))
-		job_arm(j, &j->patience, JOB_ATTACH_MS, patience_fired);
+		job_arm(j, &j->patience, CALLER_WAIT_MS, patience_fired);
 	else if (j->killed)
 		job_arm(j, &j->patience, JOB_CUT_MS, patience_fired);
 }

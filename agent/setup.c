@@ -108,7 +108,7 @@ static int setup_guest(struct agent *a, const Vial__Agent__Setup *s,
 	if (setup_entropy(&s->entropy, e) < 0)
 		return -e->code;
 	setup_files(a->hostname);
-	cgroups_init(&a->cgroups);
+	cgroups_init(&a->cgroups, CGROUP_MOUNT);
 	return 0;
 }
 

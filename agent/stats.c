@@ -6,8 +6,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -25,11 +24,8 @@ static bool stats_file(const char *path, char *text, size_t room)
 static uint64_t stats_kb(const char *text, const char *name)
 {
 	const char *at = strstr(text, name);
-	uint64_t v = 0;
 
-	if (at && sscanf(at + strlen(name), " %" SCNu64, &v) != 1)
-		v = 0;
-	return v * 1024;
+	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
 }
 
 static void stats_memory(Vial__Agent__StatsReply *s)
@@ -43,30 +39,35 @@ static void stats_memory(Vial__Agent__StatsReply *s)
 }
 
 /* First line of /proc/stat, in ticks: user nice system idle iowait irq
- * softirq. The guest's own time is all but the idle two. */
+ * softirq steal. The guest's own time is the first seven but the idle two. */
 static void stats_cpu(Vial__Agent__StatsReply *s)
 {
-	uint64_t t[7];
-	char text[256];
+	char text[256], *at = text + strlen("cpu ");
 	long hz = sysconf(_SC_CLK_TCK);
+	uint64_t ticks = 0;
 
-	if (!stats_file("/proc/stat", text, sizeof(text)) || hz <= 0 ||
-	    sscanf(text,
-		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-		   " %" SCNu64 " %" SCNu64 " %" SCNu64,
-		   &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6]) != 7)
+	if (!stats_file("/proc/stat", text, sizeof(text)) || hz <= 0)
 		return;
-	s->cpu_us = (t[0] + t[1] + t[2] + t[5] + t[6]) * 1000000 / (uint64_t)hz;
+	for (int i = 0; i < 7; i++) {
+		uint64_t t = strtoull(at, &at, 10);
+
+		if (i != 3 && i != 4)
+			ticks += t;
+	}
+	s->cpu_us = ticks * 1000000 / (uint64_t)hz;
 }
 
+/* "0.00 0.00 0.00 running/all last": threads, the kernel's included. */
 static void stats_processes(Vial__Agent__StatsReply *s)
 {
 	char text[128];
-	unsigned running, all;
+	const char *slash;
 
-	if (stats_file("/proc/loadavg", text, sizeof(text)) &&
-	    sscanf(text, "%*f %*f %*f %u/%u", &running, &all) == 2)
-		s->processes = all;
+	if (!stats_file("/proc/loadavg", text, sizeof(text)))
+		return;
+	slash = strchr(text, '/');
+	if (slash)
+		s->processes = (uint32_t)strtoul(slash + 1, NULL, 10);
 }
 
 void stats_read(const struct cgroups *cs, Vial__Agent__StatsReply *s)

@@ -126,6 +126,24 @@ static void not_executable(void **state)
 	expect_failure(p, &x, VIAL__AGENT__FAILED__KIND__NOT_EXECUTABLE, text);
 }
 
+static void many_arguments(void **state)
+{
+	static char *argv[1002];
+	Vial__Agent__Exec x;
+	struct peer_result r;
+	char name[] = "printf", format[] = "%s.", a[] = "a";
+
+	argv[0] = name;
+	argv[1] = format;
+	for (int i = 2; i < 1001; i++)
+		argv[i] = a;
+	x = peer_exec(key++, argv);
+	peer_run(*state, &x, NULL, &r);
+	assert_false(r.failed);
+	assert_int_equal(r.out_len, 2 * 999);
+	peer_result_fini(&r);
+}
+
 /* A folder of PATH that may not be searched does not hide the next one; a
  * file there that may not be executed is told when nothing else is found. */
 static void search_path(void **state)
@@ -320,6 +338,7 @@ int main(void)
 		cmocka_unit_test(death_by_signal),
 		cmocka_unit_test(not_found),
 		cmocka_unit_test(not_executable),
+		cmocka_unit_test(many_arguments),
 		cmocka_unit_test(search_path),
 		cmocka_unit_test(working_directory),
 		cmocka_unit_test(environment),

@@ -302,6 +302,54 @@ static void host_goes_away_early(void **state)
 	}
 }
 
+/* What is waited for with a limit, all at once: the limits are seconds.
+ *
+ * 1  an output nobody comes for
+ * 2  a survivor of kill_rest, which left the group, holds the stream
+ * 3  a stream whose job never comes
+ * 4  a connection that says nothing */
+static void patience_ends(void **state)
+{
+	struct peer *p = *state;
+	char echo[] = "echo lost", flag[64];
+	char flee[] = "setsid sh -c 'touch \"$0\"; exec " FOREVER "' \"$0\" & "
+		      "while ! test -e \"$0\"; do sleep 0.01; done; echo $!";
+	Vial__Agent__Exec x = peer_exec(key++, PEER_ARGS(sh, dash_c, echo));
+	Vial__Agent__Exec y =
+		peer_exec(key++, PEER_ARGS(sh, dash_c, flee, flag));
+	autofree char *said = NULL;
+	int parked = peer_stream(p, 999999, 1), idle = peer_connect(p), out;
+	struct chan c;
+	struct peer_result r;
+	char byte;
+
+	snprintf(flag, sizeof(flag), "%s/fled", p->dir);
+	peer_control(p, &c);
+	peer_request(&c, VIAL__AGENT__REQUEST__OP_EXEC, &x);
+	y.stderr = false;
+	y.kill_rest = true;
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_EXEC, &y);
+	peer_free(peer_expect(&p->control, VIAL__AGENT__EVENT__EV_STARTED));
+	out = peer_stream(p, y.key, 1);
+	said = peer_read_all(out, NULL);
+	exited(&p->control, &r);
+	assert_true(r.cut);
+	kill(atoi(said), SIGKILL);
+	peer_free(peer_expect(&c, VIAL__AGENT__EVENT__EV_STARTED));
+	exited(&c, &r);
+	assert_true(r.cut);
+	assert_int_equal(r.status, 0);
+	peer_hang_up(&c);
+	assert_int_equal(read(parked, &byte, 1), 0);
+	close(parked);
+	assert_int_equal(read(idle, &byte, 1), 0);
+	close(idle);
+	/* And again, with nothing else to wait for. */
+	idle = peer_connect(p);
+	assert_int_equal(read(idle, &byte, 1), 0);
+	close(idle);
+}
+
 #define MANY 200
 
 /* All at work at the same time: each is there before the first may end. */
@@ -404,6 +452,7 @@ int main(void)
 		cmocka_unit_test(host_goes_away),
 		cmocka_unit_test(host_goes_away_detached),
 		cmocka_unit_test(host_goes_away_early),
+		cmocka_unit_test(patience_ends),
 		cmocka_unit_test(two_hundred),
 		cmocka_unit_test(fast_exits),
 		cmocka_unit_test(shutdown_with_work),
