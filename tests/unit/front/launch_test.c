@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Client, shim and monitor: whoever is killed, nothing stays. The monitor is
+ * a script that writes its pid into the console's descriptor. */
+#include "run/launch.h"
+
+#include "base/auto.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static char dir[64];
+static struct plan plan;
+static struct launch l;
+static struct box_info info;
+static struct err e;
+
+static void nap(void)
+{
+	const struct timespec ts = { .tv_nsec = 5000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static int start(void **state)
+{
+	int *const fds[] = { &plan.kvm, &plan.kernel, &plan.initramfs,
+			     &plan.image, &plan.overlay };
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/vial-launch-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	setenv("VIAL_RUNDIR", dir, 1);
+	plan = (struct plan){ .vcpus = 1, .ram_bytes = 64 << 20 };
+	plan.cmdline = "";
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		*fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	snprintf(plan.vmm, sizeof(plan.vmm), "%s/vmm", dir);
+	info = (struct box_info){ 0 };
+	state_new_id(info.id);
+	l = (struct launch)LAUNCH_INIT;
+	return 0;
+}
+
+static int stop(void **state)
+{
+	char cmd[96];
+
+	(void)state;
+	plan_close(&plan);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return system(cmd);
+}
+
+static void script(const char *text)
+{
+	FILE *f = fopen(plan.vmm, "w");
+
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\n%s\n", text);
+	fclose(f);
+	assert_int_equal(chmod(plan.vmm, 0700), 0);
+}
+
+#define SLEEPER "echo $$ >&7; exec sleep 100"
+
+static bool box_exists(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/boxes/%s", dir, info.id);
+	return access(path, F_OK) == 0;
+}
+
+static pid_t monitor_pid(void)
+{
+	char path[128];
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "%s/boxes/%s/console.log", dir, info.id);
+	for (int i = 0; i < 2000 && pid == 0; i++) {
+		FILE *f = fopen(path, "r");
+
+		if (!f || fscanf(f, "%d", &pid) != 1)
+			nap();
+		if (f)
+			fclose(f);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+/* A zombie that init has not taken yet is gone, too. */
+static bool process_gone(pid_t pid)
+{
+	char path[64], buf[256];
+	autoclose int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return true;
+	buf[n] = '\0';
+	return strrchr(buf, ')') && strrchr(buf, ')')[2] == 'Z';
+}
+
+static void assert_all_gone(pid_t monitor)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (process_gone(monitor) && !box_exists())
+			break;
+		nap();
+	}
+	assert_true(process_gone(monitor));
+	assert_false(box_exists());
+}
+
+static void starts_and_ends(void **state)
+{
+	struct shim_msg last = { .kind = SHIM_READY };
+	pid_t pid;
+
+	(void)state;
+	script(SLEEPER);
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_true(strlen(l.info.name) > 2);
+	assert_true(state_alive(&l.box));
+	pid = monitor_pid();
+	launch_end(&l, false, &last);
+	assert_true(process_gone(pid));
+	assert_false(box_exists());
+	assert_int_equal(last.kind, SHIM_ENDED);
+	assert_true(WIFSIGNALED(last.wait_status));
+}
+
+static void keeps_the_result(void **state)
+{
+	struct box_info found;
+
+	(void)state;
+	script(SLEEPER);
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	monitor_pid();
+	snprintf(l.info.status, sizeof(l.info.status), "exited");
+	l.info.exit_status = 3;
+	launch_end(&l, true, NULL);
+	assert_int_equal(state_find(info.id, &found, &e), 0);
+	assert_false(found.alive);
+	assert_int_equal(found.exit_status, 3);
+}
+
+/* The monitor sees standard streams, the plan, what the plan names, and not
+ * one descriptor more. */
+static void passes_the_right_descriptors(void **state)
+{
+	autoclose int extra = open("/dev/zero", O_RDONLY);
+	char *text = NULL;
+	struct shim_msg m;
+
+	(void)state;
+	script("exec ls -l /proc/self/fd >&7");
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
+	assert_int_equal(m.kind, SHIM_ENDED);
+	assert_int_equal(m.wait_status, 0);
+	text = state_tail(&l.box, "console.log", 4096);
+	assert_non_null(text);
+	assert_non_null(strstr(text, " 0 -> /dev/null"));
+	assert_non_null(strstr(text, "vmm.log"));
+	assert_non_null(strstr(text, " 3 -> socket:"));
+	assert_non_null(strstr(text, " 7 -> "));
+	assert_non_null(strstr(text, " 10 -> "));
+	assert_non_null(strstr(text, " 12 -> /dev/null"));
+	assert_null(strstr(text, "/dev/zero"));
+	/* 13 is the script, 14 the directory that ls reads. */
+	assert_null(strstr(text, " 15 -> "));
+	free(text);
+	launch_end(&l, false, NULL);
+}
+
+static void a_missing_monitor_says_so(void **state)
+{
+	struct shim_msg m;
+	char *text;
+
+	(void)state;
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
+	assert_int_equal(WEXITSTATUS(m.wait_status), 127);
+	text = state_tail(&l.box, "vmm.log", 1000);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "No such file"));
+	free(text);
+	launch_end(&l, false, NULL);
+	assert_false(box_exists());
+}
+
+static void a_taken_name_is_refused(void **state)
+{
+	struct box_info other = { .name = "same" };
+	struct launch second;
+
+	(void)state;
+	script(SLEEPER);
+	snprintf(info.name, sizeof(info.name), "same");
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	state_new_id(other.id);
+	assert_int_equal(launch_start(&second, &plan, &other, &e), -EEXIST);
+	assert_non_null(strstr(e.msg, "already in use"));
+	launch_end(&l, false, NULL);
+}
+
+static void killed_monitor(void **state)
+{
+	struct shim_msg m;
+
+	(void)state;
+	script(SLEEPER);
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	kill(monitor_pid(), SIGKILL);
+	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
+	assert_int_equal(WTERMSIG(m.wait_status), SIGKILL);
+	/* The directory stays for those who want to know why. */
+	assert_true(box_exists());
+	launch_end(&l, false, NULL);
+	assert_false(box_exists());
+}
+
+static void killed_shim(void **state)
+{
+	struct shim_msg m;
+	pid_t pid;
+
+	(void)state;
+	script(SLEEPER);
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	pid = monitor_pid();
+	kill(l.shim, SIGKILL);
+	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), 0);
+	launch_end(&l, false, NULL);
+	assert_all_gone(pid);
+}
+
+/* A client in a process of its own, so that it can be killed. */
+static pid_t client(pid_t *shim)
+{
+	int p[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (launch_start(&l, &plan, &info, &e) < 0 ||
+		    write(p[1], &l.shim, sizeof(l.shim)) < 0)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(p[1]);
+	assert_int_equal(read(p[0], shim, sizeof(*shim)), sizeof(*shim));
+	close(p[0]);
+	return pid;
+}
+
+static void killed_client(void **state)
+{
+	pid_t shim, monitor, c;
+
+	(void)state;
+	script(SLEEPER);
+	c = client(&shim);
+	monitor = monitor_pid();
+	kill(c, SIGKILL);
+	waitpid(c, NULL, 0);
+	assert_all_gone(monitor);
+	assert_all_gone(shim);
+}
+
+static void killed_client_and_shim(void **state)
+{
+	autofree struct box_info *all = NULL;
+	pid_t shim, monitor, c;
+
+	(void)state;
+	script(SLEEPER);
+	c = client(&shim);
+	monitor = monitor_pid();
+	kill(c, SIGKILL);
+	kill(shim, SIGKILL);
+	waitpid(c, NULL, 0);
+	for (int i = 0; i < 2000 && !process_gone(monitor); i++)
+		nap();
+	assert_true(process_gone(monitor));
+	/* Nobody was left to remove it: the next command does. */
+	assert_int_equal(state_list(&all, &e), 0);
+	assert_false(box_exists());
+}
+
+/* The plan is there for a monitor that reads it, and its end is the client's
+ * end. */
+static void the_plan_socket(void **state)
+{
+	uint32_t len = 0;
+	char *text = NULL;
+
+	(void)state;
+	script("head -c 4 <&3 >&7; cat <&3 >/dev/null; echo closed >&2");
+	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	for (int i = 0; i < 2000 && len == 0; i++) {
+		text = state_tail(&l.box, "console.log", 4);
+		if (text)
+			memcpy(&len, text, sizeof(len));
+		free(text);
+		nap();
+	}
+	assert_true(len > 20 && len < 1000);
+	close(take_fd(&l.plan));
+	for (int i = 0; i < 2000; i++) {
+		text = state_tail(&l.box, "vmm.log", 100);
+		if (text)
+			break;
+		nap();
+	}
+	assert_non_null(text);
+	assert_string_equal(text, "closed\n");
+	free(text);
+	launch_end(&l, false, NULL);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
+	const struct CMUnitTest tests[] = {
+		T(starts_and_ends),
+		T(keeps_the_result),
+		T(passes_the_right_descriptors),
+		T(a_missing_monitor_says_so),
+		T(a_taken_name_is_refused),
+		T(killed_monitor),
+		T(killed_shim),
+		T(killed_client),
+		T(killed_client_and_shim),
+		T(the_plan_socket),
+	};
+
+	/* Whoever loses its parent becomes a child of this process. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

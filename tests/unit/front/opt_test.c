@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines as docker users write them. */
+#include "cli/opt.h"
+
+#include "base/auto.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct what {
+	bool first, it, tt;
+	const char *name;
+	char seen[128];
+};
+
+static int set_env(void *what, const char *value, struct err *e)
+{
+	struct what *w = what;
+	size_t used = strlen(w->seen);
+
+	if (strcmp(value, "bad") == 0)
+		return err_set(e, EINVAL, "no good");
+	snprintf(w->seen + used, sizeof(w->seen) - used, "[%s]", value);
+	return 0;
+}
+
+static const struct opt table[] = {
+	OPT_FLAG(0, "first", struct what, first, "At offset 0"),
+	OPT_FLAG('i', "interactive", struct what, it, "Stdin"),
+	OPT_FLAG('t', "tty", struct what, tt, "Terminal"),
+	OPT_STR(0, "name", struct what, name, "NAME", "Name"),
+	OPT_SET('e', "env", set_env, "NAME=VALUE", "Variable"),
+	OPT_END
+};
+
+static struct what w;
+static struct err e;
+static bool help;
+
+static int parse(const char *line)
+{
+	static char copy[256];
+	static char *argv[32];
+	int argc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	argv[argc] = NULL;
+	w = (struct what){ .name = NULL };
+	e = (struct err){ 0 };
+	return opt_parse(table, argc, argv, &w, &help, &e);
+}
+
+static void flags_and_clusters(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -it image ls -l"), 2);
+	assert_true(w.it && w.tt && !w.first);
+	assert_int_equal(parse("run --first --interactive -t x"), 4);
+	assert_true(w.it && w.tt && w.first);
+	assert_int_equal(parse("run -i=false --tty=true x"), 3);
+	assert_true(!w.it && w.tt);
+	assert_int_equal(parse("run -it=false x"), 2);
+	assert_true(w.it && !w.tt);
+	assert_int_equal(parse("run --tty=perhaps x"), -EINVAL);
+	assert_non_null(strstr(e.msg, "perhaps"));
+}
+
+static void values(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run -eA=1 -e B=2 -e=C=3 --env=D=4 --env E x"),
+			 8);
+	assert_string_equal(w.seen, "[A=1][B=2][C=3][D=4][E]");
+	assert_int_equal(parse("run -ite A x"), 3);
+	assert_true(w.it && w.tt);
+	assert_string_equal(w.seen, "[A]");
+	assert_int_equal(parse("run --name= x"), 2);
+	assert_string_equal(w.name, "");
+	assert_int_equal(parse("run --name -- x"), 3);
+	assert_string_equal(w.name, "--");
+}
+
+static void ends_at_the_image(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run image -it --name x"), 1);
+	assert_true(!w.it && !w.name);
+	assert_int_equal(parse("run -i -- -t"), 3);
+	assert_true(w.it && !w.tt);
+	/* A lone dash is a word. */
+	assert_int_equal(parse("run - -t"), 1);
+	assert_int_equal(parse("run"), 1);
+}
+
+static void mistakes(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run --nmae x"), -EINVAL);
+	assert_string_equal(e.msg,
+			    "unknown flag: --nmae (did you mean --name?)");
+	assert_int_equal(parse("run --zebra x"), -EINVAL);
+	assert_string_equal(e.msg, "unknown flag: --zebra");
+	assert_int_equal(parse("run -ix image"), -EINVAL);
+	assert_string_equal(e.msg, "unknown shorthand flag: 'x' in -ix");
+	assert_int_equal(parse("run --name"), -EINVAL);
+	assert_string_equal(e.msg, "flag needs an argument: --name");
+	assert_int_equal(parse("run -ie"), -EINVAL);
+	assert_string_equal(e.msg, "flag needs an argument: 'e' in -ie");
+	assert_int_equal(parse("run --env bad x"), -EINVAL);
+	assert_string_equal(e.msg, "--env: no good");
+	assert_int_equal(parse("run --aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			       "aaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+			 -EINVAL);
+}
+
+static void asks_for_help(void **state)
+{
+	(void)state;
+	assert_true(parse("run --help") > 0 && help);
+	assert_true(parse("run -ih") > 0 && help);
+	/* Behind the image it is the command's. */
+	assert_true(parse("run image --help") == 1 && !help);
+}
+
+static void nearest(void **state)
+{
+	const char *names[] = { "run", "ps", NULL, "doctor", "version" };
+
+	(void)state;
+	assert_string_equal(opt_nearest("docter", names, 5), "doctor");
+	assert_string_equal(opt_nearest("rnu", names, 5), "run");
+	assert_string_equal(opt_nearest("verison", names, 5), "version");
+	assert_null(opt_nearest("build", names, 5));
+	assert_null(opt_nearest("", names, 5));
+}
+
+static void help_lists_all(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	opt_help(table, f);
+	fclose(f);
+	for (const struct opt *o = table; o->name; o++)
+		assert_non_null(strstr(text, o->help));
+	assert_non_null(strstr(text, "-e, --env NAME=VALUE"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flags_and_clusters),
+		cmocka_unit_test(values),
+		cmocka_unit_test(ends_at_the_image),
+		cmocka_unit_test(mistakes),
+		cmocka_unit_test(asks_for_help),
+		cmocka_unit_test(nearest),
+		cmocka_unit_test(help_lists_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
