@@ -30,13 +30,14 @@ static void agent_limits(struct agent *a)
 /* Everything is blocked: children come through a signalfd, a broken pipe is an
  * error of write(), and PID 1 has nothing else to hear. A job begins with an
  * empty mask, and with the defaults for all because of this. */
-static void agent_signals(void)
+static void agent_signals(bool init)
 {
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (int sig = 1; sig < NSIG; sig++)
+	/* The kernel starts PID 1 with the defaults; others may inherit. */
+	for (int sig = 1; sig < NSIG && !init; sig++)
 		signal(sig, SIG_DFL);
 }
 
@@ -60,7 +61,7 @@ int agent_open(struct agent *a, bool init, struct err *e)
 		.users = { "/etc/passwd", "/etc/group" },
 	};
 	umask(022);
-	agent_signals();
+	agent_signals(init);
 	agent_limits(a);
 	/* Orphans come to PID 1 anyway, and it cannot be killed for memory. */
 	if (!init)

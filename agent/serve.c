@@ -351,7 +351,7 @@ int serve_unix(struct agent *a, const char *path, struct err *e)
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return err_set(e, ENAMETOOLONG, "%s: too long", path);
-	strcpy(at.sun_path, path);
+	memcpy(at.sun_path, path, strlen(path));
 	if (serve_listen(a, (const struct sockaddr *)&at, sizeof(at), e) < 0)
 		return err_wrap(e, "%s", path);
 	return 0;

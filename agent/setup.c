@@ -123,7 +123,7 @@ int setup_apply(struct agent *a, const Vial__Agent__Setup *s,
 		return err_set(e, EINVAL, "hostname: longer than %zu bytes",
 			       sizeof(a->hostname) - 1);
 	if (*s->hostname)
-		strcpy(a->hostname, s->hostname);
+		snprintf(a->hostname, sizeof(a->hostname), "%s", s->hostname);
 	if (a->init) {
 		*kind = VIAL__AGENT__FAILED__KIND__NO_ROOT;
 		if (setup_root(s, e) < 0)

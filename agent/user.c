@@ -2,6 +2,7 @@
 #include "agent/user.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,29 +20,38 @@
 /* More than this is no list of users; reading it would hold up the agent. */
 #define USER_FILE_MAX (16 << 20)
 
-static void auto_fclose(FILE **f)
+/* One of the two files, as a whole: the library would otherwise ask for the
+ * position in the file before every line. */
+struct user_file {
+	FILE *f;
+	char *text;
+};
+
+static void auto_user_close(struct user_file *u)
 {
-	if (*f)
-		fclose(*f);
+	if (u->f)
+		fclose(u->f);
+	free(u->text);
 }
 
-#define autofclose __attribute__((cleanup(auto_fclose)))
+#define autouser __attribute__((cleanup(auto_user_close)))
 
-/* Not a pipe or device that would make the agent wait for ever. */
-static FILE *user_open(const char *path)
+/* Not a pipe or device that would make the agent wait for ever. A file that
+ * cannot be read has no entries. */
+static struct user_file user_open(const char *path)
 {
 	autoclose int fd =
 		open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct user_file u = { NULL, NULL };
 	struct stat st;
-	FILE *f;
+	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > USER_FILE_MAX)
-		return NULL;
-	f = fdopen(fd, "re");
-	if (f)
-		take_fd(&fd);
-	return f;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return u;
+	n = fd_slurp(fd, &u.text, USER_FILE_MAX);
+	if (n > 0)
+		u.f = fmemopen(u.text, (size_t)n, "r");
+	return u;
 }
 
 /* Whole string a decimal number that fits an id. */
@@ -65,11 +76,11 @@ static bool user_number(const char *s, uint32_t *id)
 static int user_find(const char *path, const char *who, struct user *u,
 		     char *name, size_t room, struct err *e)
 {
-	autofclose FILE *f = user_open(path);
+	autouser struct user_file file = user_open(path);
 	const struct passwd *pw;
 	bool number = user_number(who, &u->uid);
 
-	while (f && (pw = fgetpwent(f))) {
+	while (file.f && (pw = fgetpwent(file.f))) {
 		if (number ? pw->pw_uid != u->uid
 			   : strcmp(pw->pw_name, who) != 0)
 			continue;
@@ -97,13 +108,12 @@ static int user_find(const char *path, const char *who, struct user *u,
 static int group_find(const char *path, const char *which, gid_t *gid,
 		      struct err *e)
 {
-	autofclose FILE *f = NULL;
+	autouser struct user_file file = user_open(path);
 	const struct group *gr;
 
 	if (user_number(which, gid))
 		return 0;
-	f = user_open(path);
-	while (f && (gr = fgetgrent(f))) {
+	while (file.f && (gr = fgetgrent(file.f))) {
 		if (strcmp(gr->gr_name, which) != 0)
 			continue;
 		*gid = gr->gr_gid;
@@ -130,10 +140,10 @@ static int user_add_group(struct user *u, gid_t gid, struct err *e)
 static int user_member_of(const char *path, const char *name, struct user *u,
 			  struct err *e)
 {
-	autofclose FILE *f = user_open(path);
+	autouser struct user_file file = user_open(path);
 	const struct group *gr;
 
-	while (f && (gr = fgetgrent(f))) {
+	while (file.f && (gr = fgetgrent(file.f))) {
 		char **m = gr->gr_mem;
 
 		while (*m && strcmp(*m, name) != 0)
