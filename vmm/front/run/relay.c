@@ -134,10 +134,17 @@ static bool relay_drain(struct relay *r)
 static void relay_run(struct relay *r)
 {
 	for (int i = 0; i < TURNS; i++) {
+		bool full;
+
 		if (r->len == 0 && !relay_fill(r))
 			return;
+		full = r->off + r->len == RELAY_BUF;
 		if (!relay_drain(r))
 			return;
+		/* A short read has emptied a socket or a pipe: asking again
+		 * would only say so. */
+		if (!full && r->src.how != RELAY_ALWAYS)
+			break;
 	}
 	relay_wait(r, true, false);
 }
