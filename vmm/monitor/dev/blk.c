@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dev/blk_priv.h"
+#include "dev/blk.h"
 
 #include "base/auto.h"
+#include "dev/blk_priv.h"
 
 #include <endian.h>
 #include <errno.h>

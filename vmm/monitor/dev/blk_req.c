@@ -190,104 +190,121 @@ static bool write_start(struct blk_req *r)
 
 /* ---- discard and write zeroes -------------------------------------------- */
 
-/* Copies the ranges out of guest memory and checks them. The count, 0 for
- * none that may be done; *s says how to answer then. */
-static unsigned ranges_read(const struct blk_req *r, struct range *ranges,
+/* Where on the disk, in bytes. */
+struct span {
+	uint64_t from, to;
+};
+
+/* Copies the data out of guest memory, once. */
+static void ranges_copy(const struct blk_req *r, struct range *ranges)
+{
+	uint8_t *dst = (uint8_t *)ranges;
+
+	memset(ranges, 0, BLK_RANGES * sizeof(*ranges));
+	for (unsigned i = 0; i < r->niov; i++) {
+		memcpy(dst, r->iov[i].iov_base, r->iov[i].iov_len);
+		dst += r->iov[i].iov_len;
+	}
+	__asm__ volatile("" ::"r"(ranges) : "memory");
+}
+
+/* How many spans; 0 for none that may be touched, and *s is the answer. */
+static unsigned ranges_read(const struct blk_req *r, struct span *spans,
 			    enum blk_status *s)
 {
 	uint32_t known = r->type == BLK_T_WRITE_ZEROES ? RANGE_UNMAP : 0;
-	size_t n = r->data_len / sizeof(*ranges), room;
-	uint8_t *dst = (uint8_t *)ranges;
+	size_t n = r->data_len / sizeof(struct range);
+	struct range ranges[BLK_RANGES];
 
 	*s = BLK_S_IOERR;
-	if (!n || n > BLK_RANGES || r->data_len % sizeof(*ranges))
+	if (r->b->overlay.fd < 0 || !n || n > BLK_RANGES ||
+	    r->data_len % sizeof(struct range))
 		return 0;
-	room = r->data_len;
-	for (unsigned i = 0; i < r->niov; i++) {
-		size_t len = MIN(room, r->iov[i].iov_len);
-
-		memcpy(dst, r->iov[i].iov_base, len);
-		dst += len;
-		room -= len;
-	}
-	__asm__ volatile("" ::"r"(ranges) : "memory");
+	ranges_copy(r, ranges);
 	for (size_t i = 0; i < n; i++) {
-		ranges[i].sector = le64toh(ranges[i].sector);
-		ranges[i].num_sectors = le32toh(ranges[i].num_sectors);
+		uint64_t sector = le64toh(ranges[i].sector);
+		uint64_t count = le32toh(ranges[i].num_sectors);
+
 		if (le32toh(ranges[i].flags) & ~known) {
 			*s = BLK_S_UNSUPP;
 			return 0;
 		}
-		if (ranges[i].num_sectors > BLK_RANGE_MAX ||
-		    !range_inside(r->b, ranges[i].sector,
-				  (uint64_t)ranges[i].num_sectors * SECTOR))
+		if (count > BLK_RANGE_MAX ||
+		    !range_inside(r->b, sector, count * SECTOR))
 			return 0;
+		spans[i].from = sector * SECTOR;
+		spans[i].to = spans[i].from + count * SECTOR;
 	}
 	return (unsigned)n;
 }
 
 /* Writes zeroes into the ragged ends of a range and makes it what is left:
  * whole clusters, or nothing. A discard leaves the ends alone. */
-static int range_trim(struct blk_req *r, uint64_t *from, uint64_t *to)
+static int span_trim(struct blk_req *r, struct span *s)
 {
 	struct blk *b = r->b;
-	uint64_t first = *from >> CLUSTER_BITS;
-	uint64_t last = (*to - 1) >> CLUSTER_BITS;
-	bool head = blk_is_partial(b, *from, *to, first);
-	bool tail = last != first && blk_is_partial(b, *from, *to, last);
+	uint64_t first = s->from >> CLUSTER_BITS;
+	uint64_t last = (s->to - 1) >> CLUSTER_BITS;
+	bool head = blk_is_partial(b, s->from, s->to, first);
+	bool tail = last != first && blk_is_partial(b, s->from, s->to, last);
 	uint64_t cut;
 	int e = 0;
 
 	if (head) {
-		cut = MIN(*to, (first + 1) << CLUSTER_BITS);
+		cut = MIN(s->to, (first + 1) << CLUSTER_BITS);
 		if (r->type == BLK_T_WRITE_ZEROES)
-			e = blk_write_part(b, *from, cut, NULL, 0, 0);
-		*from = cut;
+			e = blk_write_part(b, s->from, cut, NULL, 0, 0);
+		if (e < 0)
+			return e;
+		s->from = cut;
 	}
-	if (tail && e == 0) {
+	if (tail) {
 		cut = last << CLUSTER_BITS;
 		if (r->type == BLK_T_WRITE_ZEROES)
-			e = blk_write_part(b, cut, *to, NULL, 0, 0);
-		*to = cut;
+			e = blk_write_part(b, cut, s->to, NULL, 0, 0);
+		if (e < 0)
+			return e;
+		s->to = cut;
 	}
-	return e;
+	return 0;
+}
+
+static void span_punch(struct blk_req *r, const struct span *s)
+{
+	req_launch(r, (struct blk_op){
+			      .kind = BLK_OP_PUNCH,
+			      .file = r->b->overlay_file,
+			      .off = r->b->overlay.data_off + s->from,
+			      .len = s->to - s->from,
+		      });
 }
 
 static bool ranges_start(struct blk_req *r)
 {
-	struct range ranges[BLK_RANGES];
-	uint64_t from[BLK_RANGES], to[BLK_RANGES];
+	struct span spans[BLK_RANGES];
 	struct blk *b = r->b;
 	enum blk_status s;
-	unsigned n;
+	unsigned n = ranges_read(r, spans, &s);
 
-	n = ranges_read(r, ranges, &s);
-	if (!n || b->overlay.fd < 0 ||
-	    !(b->virtio.offered & BLK_F_WRITE_ZEROES)) {
-		if (n)
-			s = b->overlay.fd < 0 ? BLK_S_IOERR : BLK_S_UNSUPP;
+	if (n && !(b->virtio.offered & BLK_F_WRITE_ZEROES)) {
+		s = BLK_S_UNSUPP;
+		n = 0;
+	}
+	if (!n) {
 		blk_finish(r, s);
 		return true;
 	}
 	if (r->type == BLK_T_WRITE_ZEROES && b->writes)
 		return false;
-	for (unsigned i = 0; i < n && !r->error; i++) {
-		from[i] = ranges[i].sector * SECTOR;
-		to[i] = from[i] + (uint64_t)ranges[i].num_sectors * SECTOR;
-		if (from[i] < to[i])
-			r->error = range_trim(r, &from[i], &to[i]);
-	}
 	for (unsigned i = 0; i < n && !r->error; i++)
-		if (from[i] < to[i])
-			req_launch(r,
-				   (struct blk_op){
-					   .kind = BLK_OP_PUNCH,
-					   .file = b->overlay_file,
-					   .off = b->overlay.data_off + from[i],
-					   .len = to[i] - from[i],
-				   });
+		if (spans[i].from < spans[i].to)
+			r->error = span_trim(r, &spans[i]);
+	for (unsigned i = 0; i < n && !r->error; i++)
+		if (spans[i].from < spans[i].to)
+			span_punch(r, &spans[i]);
 	if (r->error)
-		blk_complain(b, "write zeroes", ranges[0].sector, r->error);
+		blk_complain(b, "write zeroes", spans[0].from / SECTOR,
+			     r->error);
 	if (!r->pending)
 		req_end(r);
 	return true;

@@ -2,6 +2,7 @@
 #include "tests/guest/disk.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -355,6 +356,48 @@ static void readonly_is_kept_here(void **state)
 	image_untouched(s);
 }
 
+struct racer {
+	struct disk *d;
+	bool stop;
+};
+
+/* Changes the header and the range of slot 0 while the disk looks at them. */
+static void *flip(void *arg)
+{
+	static const uint8_t types[] = { 0, 1, 4, 8, 11, 13, 99, 1 };
+	struct racer *x = arg;
+	uint8_t *h = guest_at(&x->d->g, x->d->head[0], 16);
+	uint8_t *range = disk_data(x->d, 0);
+
+	for (unsigned i = 0; !__atomic_load_n(&x->stop, __ATOMIC_RELAXED);
+	     i++) {
+		h[0] = types[i % 8];
+		h[8 + i % 8] ^= 0x81;
+		range[i % 16] ^= 0x41;
+	}
+	return NULL;
+}
+
+static void survives_a_racing_driver(void **state)
+{
+	struct stack *s = *state;
+	struct racer x = { .d = &s->d };
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, flip, &x), 0);
+	for (unsigned i = 0; i < 5000; i++) {
+		unsigned slot = disk_put(&s->d, i % 2 ? DISK_IN : DISK_OUT,
+					 i % 2000, i % 3 ? 16 : 4096);
+
+		assert_true(disk_run(&s->d));
+		assert_in_range(disk_status(&s->d, slot), OK, UNSUPP);
+	}
+	__atomic_store_n(&x.stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+	assert_true(virtio_live(s->d.v));
+	image_untouched(s);
+}
+
 /* ---- hosts that fail ----------------------------------------------------- */
 
 static void shrunken_image_reads_as_zeroes(void **state)
@@ -450,6 +493,7 @@ int main(void)
 		T(refuses_bad_ranges_of_zeroes),
 		T(unknown_requests_are_told),
 		T(needs_header_and_status),
+		T(survives_a_racing_driver),
 		cmocka_unit_test_setup_teardown(readonly_is_kept_here,
 						begin_readonly, end),
 		T(shrunken_image_reads_as_zeroes),
