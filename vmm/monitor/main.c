@@ -195,6 +195,7 @@ int main(int argc, char **argv)
 		return printf("vial-vmm %s\n", VIAL_VERSION) < 0;
 	log_init("vial-vmm", LOG_WARN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full overlay is an I/O error */
 	m->ctl.started_us = now_us();
 
 	if (monitor_recv(m, &e) < 0 ||	/* plan and fds in   */
