@@ -271,6 +271,8 @@ int state_find(const char *what, struct box_info *info, struct err *e)
 
 	if (n < 0)
 		return n;
+	if (!all)
+		n = 0;
 	for (int i = 0; i < n; i++)
 		if (strcmp(all[i].name, what) == 0 ||
 		    strcmp(all[i].id, what) == 0) {

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #define WAIT_US (30 * 1000000ull)
-#define POLL_MS 10
+#define POLL_NS 10000000
 
 static int ask(const struct box *b, struct err *e)
 {
@@ -35,7 +35,7 @@ static int ask(const struct box *b, struct err *e)
 
 int stop_box(const char *id, struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
+	const struct timespec pause = { .tv_nsec = POLL_NS };
 	uint64_t until = now_us() + WAIT_US;
 	struct box b;
 	int r;

@@ -15,7 +15,7 @@
 
 #define TURNS (4u << 20)
 /* Longer than this and the answer is known. */
-#define LIMIT_MS 200
+#define LIMIT_US 200000
 #define MEM_SIZE 0x10000
 #define NOWHERE 0x10000000 /* a store here leaves the guest */
 
@@ -90,7 +90,7 @@ static int tiny_run(int cpu, const struct kvm_run *run, uint64_t *left,
 		    struct err *e)
 {
 	const struct sigaction act = { .sa_handler = on_alarm };
-	const struct itimerval limit = { .it_value.tv_usec = LIMIT_MS * 1000 };
+	const struct itimerval limit = { .it_value.tv_usec = LIMIT_US };
 	const struct itimerval off = { 0 };
 	int r, error;
 

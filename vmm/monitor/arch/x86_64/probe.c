@@ -17,7 +17,7 @@
 
 #define TURNS (4u << 20)
 /* Longer than this and the answer is known. */
-#define LIMIT_MS 200
+#define LIMIT_US 200000
 
 /* The guest's memory, at 0. */
 #define PML4_AT 0x1000
@@ -109,7 +109,7 @@ static int tiny_run(int cpu, const struct kvm_run *run, uint64_t *turns,
 		    struct err *e)
 {
 	const struct sigaction act = { .sa_handler = on_alarm };
-	const struct itimerval limit = { .it_value.tv_usec = LIMIT_MS * 1000 };
+	const struct itimerval limit = { .it_value.tv_usec = LIMIT_US };
 	const struct itimerval off = { 0 };
 	struct kvm_regs regs;
 	int r, error;
