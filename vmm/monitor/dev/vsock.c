@@ -226,9 +226,7 @@ static void vsock_kick(struct virtio *vi)
 		vsock_rx(v);
 	} while (end == TX_BLOCKED && !stray_full(v));
 	queue_notify(q);
-	if (vi->broken)
-		vsock_drop(v);
-	else if (end == TX_SPENT)
+	if (end == TX_SPENT)
 		virtio_kick_self(vi);
 }
 

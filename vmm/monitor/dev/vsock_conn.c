@@ -118,10 +118,7 @@ void conn_credit_set(struct conn *c, uint32_t buf_alloc, uint32_t fwd_cnt)
 {
 	c->peer_alloc = buf_alloc;
 	c->peer_fwd = fwd_cnt;
-	if (conn_credit(c) == 0)
-		return;
-	c->asked = false;
-	if (conn_may_read(c))
+	if (conn_may_read(c) && conn_credit(c) > 0)
 		conn_run(c);
 }
 

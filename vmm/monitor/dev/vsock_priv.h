@@ -109,7 +109,6 @@ struct conn {
 	uint32_t peer_alloc, peer_fwd, sent;
 	bool readable;		/* the socket may have bytes, as far as known */
 	bool bulk;		/* the last read filled all it was given */
-	bool asked;		/* CREDIT_REQUEST out, no credit since */
 	bool eof;		/* client will send no more */
 	unsigned shut_out;	/* VSOCK_SHUT_* told to the guest */
 

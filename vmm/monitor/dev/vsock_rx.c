@@ -216,10 +216,9 @@ static bool conn_turn(struct conn *c)
 		move_bytes(c);
 		if (v->starved)
 			return false;
-		if (conn_may_read(c) && conn_credit(c) == 0 && !c->asked) {
-			c->asked = true;
+		/* Once: no bytes move before the answer. */
+		if (conn_may_read(c) && conn_credit(c) == 0)
 			c->owe |= OWE_ASK;
-		}
 	}
 	if (c->state == CONN_FREE)
 		return true;

@@ -220,6 +220,54 @@ static void client_leaves_its_tail(void **state)
 	assert_false(vsock_pending(s.v));
 }
 
+/* The socket has room again, but what is kept goes first. */
+static void nothing_overtakes(void **state)
+{
+	struct vsock_hdr h;
+	struct vconn c;
+	uint32_t put, got = 0;
+	uint8_t buf[1024], next;
+	bool eof;
+	int fd;
+
+	(void)state;
+	vguest_ready(&s);
+	fd = vguest_open(&s, &c);
+	put = pour_all(&c);
+	for (; got < 150 << 10; got += sizeof(buf))
+		assert_int_equal(recv(fd, buf, sizeof(buf), 0), sizeof(buf));
+	h = vguest_hdr(&c, VSOCK_OP_RW);
+	h.len = 1;
+	next = byte_at(put);
+	vguest_queue(&s, &h, &next, 1, 1);
+	mmio_kick(s.v);		/* before the loop sees the room */
+	assert_int_equal(drain(fd, got, &eof), put + 1);
+	close(fd);
+}
+
+/* It reads what it has, and wants no more. */
+static void client_stops_with_a_tail(void **state)
+{
+	struct vconn c;
+	char c1;
+	int fd;
+
+	(void)state;
+	vguest_ready(&s);
+	fd = vguest_open(&s, &c);
+	pour_all(&c);
+	shutdown(fd, SHUT_RD);
+	vguest_pump(&s);
+	while (recv(fd, &c1, 1, MSG_DONTWAIT) == 1)
+		vguest_pump(&s);
+	assert_false(vsock_pending(s.v));
+	while (vguest_recv(&s, &p) && p.h.op == VSOCK_OP_CREDIT_UPDATE)
+		;
+	assert_int_equal(p.h.op, VSOCK_OP_SHUTDOWN);
+	assert_int_equal(p.h.flags, VSOCK_SHUT_RCV);
+	close(fd);
+}
+
 /* One byte more than the credit: the connection ends, what was inside the
  * credit arrives. */
 static void past_the_credit(void **state)
@@ -298,6 +346,35 @@ static void many_at_once(void **state)
 	}
 }
 
+/* A guest that always has one more packet does not keep the loop. */
+static void a_turn_is_bounded(void **state)
+{
+	uint8_t *raw;
+	struct vsock_hdr h;
+	char got[256];
+	struct vconn c;
+	gpa_t at;
+	int fd;
+
+	(void)state;
+	vguest_ready(&s);
+	fd = vguest_open(&s, &c);
+	at = guest_alloc(&s.g, VSOCK_HDR + 1, 1);
+	raw = guest_at(&s.g, at, VSOCK_HDR + 1);
+	h = vguest_hdr(&c, VSOCK_OP_RW);
+	h.len = 1;
+	pkt_encode(raw, &h);
+	raw[VSOCK_HDR] = '!';
+	while (ring_used(&s.tx, NULL, NULL))
+		;
+	for (unsigned i = 0; i < s.tx.size; i++)
+		ring_add(&s.tx, &SEG_OUT(at, VSOCK_HDR + 1), 1);
+	guest_write32(s.v, MMIO_QUEUE_NOTIFY, VSOCK_TX);
+	assert_int_equal(vguest_pump(&s), 2);
+	assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), s.tx.size);
+	close(fd);
+}
+
 static void largest_packet(void **state)
 {
 	struct vconn c;
@@ -338,11 +415,19 @@ static void short_length(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(slow_reader_gets_all),  T(credit_comes_back),
-		T(tail_after_half_close), T(tail_after_close),
-		T(tail_after_reset),	  T(client_leaves_its_tail),
-		T(past_the_credit),	  T(counters_wrap),
-		T(many_at_once),	  T(largest_packet),
+		T(slow_reader_gets_all),
+		T(credit_comes_back),
+		T(tail_after_half_close),
+		T(tail_after_close),
+		T(tail_after_reset),
+		T(client_leaves_its_tail),
+		T(client_stops_with_a_tail),
+		T(nothing_overtakes),
+		T(past_the_credit),
+		T(counters_wrap),
+		T(many_at_once),
+		T(a_turn_is_bounded),
+		T(largest_packet),
 		T(short_length),
 	};
 

@@ -210,9 +210,10 @@ static void response_to_no_request(void **state)
 	}
 	say(late, "CONNECT 1024\n");
 	h = vguest_hdr(&c, VSOCK_OP_RESPONSE);
-	h.dst_port = c.host_port + 1 + VSOCK_MAX_CONNS;
-	for (uint32_t i = 0; i < 4; i++, h.dst_port += VSOCK_MAX_CONNS)
-		put(&h, "");
+	h.dst_port = c.host_port + 1;
+	put(&h, "");
+	assert_int_equal(dev()->conns[1].host_port, h.dst_port);
+	assert_int_equal(dev()->conns[1].state, CONN_ASKED);
 	expect_nothing(late);
 	close(late);
 }

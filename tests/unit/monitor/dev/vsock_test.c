@@ -218,6 +218,30 @@ static void host_ports_are_not_reused(void **state)
 	close(fd[2]);
 }
 
+/* At the end of the numbers they begin again, without VMADDR_PORT_ANY. */
+static void host_ports_go_round(void **state)
+{
+	struct vconn c;
+	uint32_t last = 0;
+
+	(void)state;
+	vguest_ready(&s);
+	for (int i = 0; i < 4; i++) {
+		int fd = vguest_open(&s, &c);
+
+		assert_true(c.host_port >= VSOCK_MAX_CONNS);
+		assert_true(c.host_port < UINT32_MAX - VSOCK_MAX_CONNS);
+		assert_true(c.host_port != last);
+		last = c.host_port;
+		close(fd);
+		vguest_pump(&s);
+		expect_op(VSOCK_OP_RST);
+		if (i == 1)
+			dev()->conns[0].host_port = 0u - 3 * VSOCK_MAX_CONNS;
+	}
+	assert_int_equal(last, VSOCK_MAX_CONNS);
+}
+
 /* ---- ready ---- */
 
 static void held_until_ready(void **state)
@@ -246,6 +270,32 @@ static void held_until_ready(void **state)
 	expect_quiet();
 	close(fd[0]);
 	close(fd[2]);
+}
+
+/* More than one turn of the loop serves; the last is not forgotten. */
+static void many_held(void **state)
+{
+	int fd[VSOCK_MAX_HELD];
+
+	(void)state;
+	for (int i = 0; i < VSOCK_MAX_HELD; i++) {
+		fd[i] = vguest_client(&s);
+		say(fd[i], "CONNECT 1\n");
+	}
+	s.keep_rx = true;
+	vguest_ready(&s);
+	for (int i = 1; i < VGUEST_RX; i++)
+		expect_op(VSOCK_OP_REQUEST);
+	vguest_post(&s, VGUEST_RX);
+	vguest_pump(&s);
+	for (int i = VGUEST_RX; i <= VSOCK_MAX_HELD; i++) {
+		expect_op(VSOCK_OP_REQUEST);
+		vguest_post(&s, 1);
+		vguest_pump(&s);
+	}
+	expect_quiet();
+	for (int i = 0; i < VSOCK_MAX_HELD; i++)
+		close(fd[i]);
 }
 
 static void held_are_bounded(void **state)
@@ -469,7 +519,9 @@ int main(void)
 		T(bad_lines),
 		T(refused),
 		T(host_ports_are_not_reused),
+		T(host_ports_go_round),
 		T(held_until_ready),
+		T(many_held),
 		T(held_are_bounded),
 		T(guest_may_not_connect),
 		T(reset_keeps_those_who_wait),
