@@ -5,6 +5,8 @@
 #include "jail/ids.h"
 #include "jail/ns.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* jail_enter() - before a byte of the guest is looked at.
@@ -25,5 +27,8 @@ int jail_enter(struct err *e)
 		err_wrap(e, "jail");
 		return r;
 	}
+	/* Becoming somebody else has cleared what the launcher asked for. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, "jail: parent-death signal");
 	return 0;
 }

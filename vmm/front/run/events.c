@@ -251,6 +251,9 @@ static void leash_ready(struct watch *w, uint32_t events)
 	loop_del(&r->loop, &r->plan_watch);
 	if (n != sizeof(m)) {
 		loop_del(&r->loop, w);
+		/* Should the monitor still live, this ends it. */
+		shutdown(r->launch.plan, SHUT_RDWR);
+		r->no_drain = true;
 		run_fail(r, REPORT_ERROR, STATUS_VIAL,
 			 "the shim was killed, and the box with it");
 	} else if (m.kind == SHIM_ENDED) {
@@ -319,7 +322,7 @@ static void interrupted(struct run *r, int signo)
 {
 	char name[24];
 
-	r->interrupted = true;
+	r->no_drain = true;
 	run_fail(r, REPORT_INTERRUPTED, STATUS_SIGNAL + signo, "ended by %s",
 		 signals_name(signo, name, sizeof(name)));
 }
@@ -344,7 +347,7 @@ void run_signal(struct signals *s, int signo)
 		return;
 	}
 	if (signo == SIGINT && ++r->interrupts > 1) {
-		r->interrupted = true;
+		r->no_drain = true;
 		run_fail(r, REPORT_INTERRUPTED, STATUS_SIGNAL + SIGKILL,
 			 "killed by a second SIGINT");
 		return;

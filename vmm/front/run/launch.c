@@ -10,8 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define CONSOLE_MAX (1u << 20)
+/* How long a monitor without a shim is waited for: ten seconds. */
+#define ORPHAN_POLL_NS 5000000
+#define ORPHAN_POLLS 2000
 
 static int send_plan(int fd, const struct plan *p, const char *id,
 		     struct err *e)
@@ -123,16 +127,20 @@ int launch_start(struct launch *l, const struct plan *p,
 	return r;
 }
 
-/* The shim did not come to its own end: do its work. */
+/* The shim did not come to its own end: do its work. The plan socket is closed
+ * by now, and the monitor, which the shim's death has killed as well, holds
+ * the lock to its end. */
 static void clean_up(struct launch *l, bool keep)
 {
+	const struct timespec pause = { .tv_nsec = ORPHAN_POLL_NS };
 	struct err ignored;
 
-	if (keep)
-		return;
 	if (l->box.dir < 0 && state_open(&l->box, l->info.id, &ignored) < 0)
 		return;
-	state_remove(&l->box);
+	for (int i = 0; i < ORPHAN_POLLS && state_alive(&l->box); i++)
+		nanosleep(&pause, NULL);
+	if (!keep)
+		state_remove(&l->box);
 }
 
 void launch_end(struct launch *l, bool keep, struct shim_msg *last)

@@ -36,7 +36,7 @@ struct run {
 	bool cut;		/* nobody waits for the guest any more */
 	bool monitor_gone;	/* and all it had to say was heard */
 	bool stop_known;	/* a notice has told why */
-	bool interrupted;	/* the user waits for us to go */
+	bool no_drain; /* output that is under way is not waited for */
 	unsigned interrupts;
 };
 

@@ -14,7 +14,7 @@
 static bool over(const struct run *r)
 {
 	/* Output that has arrived is delivered, whatever the end was. */
-	if (r->monitor_gone && !r->interrupted)
+	if (r->monitor_gone && !r->no_drain)
 		return stdio_drained(&r->io);
 	return r->cut;
 }
