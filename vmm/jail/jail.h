@@ -40,7 +40,8 @@ enum jail_role {
  * allow (no user namespaces for an unprivileged user) fails with the reason
  * and the setting that allows it; nothing is skipped silently.
  *
- * The change of user clears PR_SET_PDEATHSIG, and /proc is gone behind it.
+ * The change of user clears the parent-death signal, so it is set (again): the
+ * process is killed with its parent. /proc is gone behind it.
  *
  * May after:      everything on fds already open; threads; mmap.
  * May not after:  reach any path, network or process of the host. */

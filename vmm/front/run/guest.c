@@ -179,7 +179,7 @@ static int exec_rlimits(Vial__Agent__Exec *m, const struct spec *s,
 	if (s->nrlimits == 0)
 		return 0;
 	/* The messages and the pointers to them in one piece. */
-	*all = calloc(s->nrlimits, sizeof(*r) + sizeof(r));
+	*all = calloc(s->nrlimits, sizeof(*r) + sizeof(void *));
 	if (!*all)
 		return err_set(e, ENOMEM, "out of memory");
 	r = *all;

@@ -18,7 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define LIMIT_MS 5000
+#define LIMIT_MS 5000ull
 #define ANSWER_MAX 4096
 
 static pid_t start_probe(const char *path, int out)

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#define SERIAL_LOG_BUF (16 * 1024)
+#define SERIAL_LOG_BUF (16u * 1024)
 
 struct serial_log {
 	int fd; /* regular file, borrowed; -1: count only */

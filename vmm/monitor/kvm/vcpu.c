@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #define VCPU_SIGNAL SIGRTMIN
-#define VCPU_STACK_SIZE (128 * 1024)
+#define VCPU_STACK_SIZE ((size_t)128 * 1024)
 
 static void vcpu_on_signal(int sig)
 {
