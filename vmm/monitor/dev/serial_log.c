@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 
-#define MAX_DEFAULT (256u * 1024)
+#define MAX_DEFAULT (256ull * 1024)
 #define MAX_MIN (2 * SERIAL_LOG_BUF)
 
 static void log_ready(struct watch *w, uint32_t events)
