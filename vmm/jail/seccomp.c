@@ -26,6 +26,9 @@ static const struct {
 };
 static_assert(ARRAY_LEN(roles) == JAIL_NROLES, "a role has no table");
 
+/* SYS_SECCOMP of <asm-generic/siginfo.h>, which the C library leaves out. */
+#define FROM_SECCOMP 1
+
 #define MAX_INSNS MAX(ARRAY_LEN(jail_loop), ARRAY_LEN(jail_vcpu))
 
 /* For the handler: written before the first seal and by each thread for
@@ -76,13 +79,17 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	while (atomic_flag_test_and_set(&watch_dying))
 		syscall(SYS_sched_yield);
 	line_text(&l, watch_id);
-	line_text(&l, ": system call ");
-	line_text(&l, call_name(nr));
-	line_text(&l, " (");
-	line_number(&l, nr);
-	line_text(&l, ") is not allowed in the ");
-	line_text(&l, watch_role);
-	line_text(&l, " thread\n");
+	if (info->si_code == FROM_SECCOMP) {
+		line_text(&l, ": system call ");
+		line_text(&l, call_name(nr));
+		line_text(&l, " (");
+		line_number(&l, nr);
+		line_text(&l, ") is not allowed in the ");
+		line_text(&l, watch_role);
+		line_text(&l, " thread\n");
+	} else {
+		line_text(&l, ": SIGSYS sent by a process\n");
+	}
 	/* Through the kernel: the library's write() is a place to be
 	 * cancelled, and a full pipe changes nothing here. */
 	syscall(SYS_write, STDERR_FILENO, l.text, l.len);

@@ -341,6 +341,33 @@ static void blocked_sigsys_still_tells(void **state)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
+static void a_sent_sigsys_is_no_system_call(void **state)
+{
+	int p[2], status;
+	char line[128];
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(p[1], STDERR_FILENO);
+		if (jail_watch("test", NULL) == 0 &&
+		    jail_seal(JAIL_LOOP, NULL) == 0)
+			syscall(SYS_tgkill, getpid(), getpid(), SIGSYS);
+		syscall(SYS_exit_group, 99);
+	}
+	close(p[1]);
+	n = fd_read_full(p[0], line, sizeof(line) - 1);
+	assert_true(n >= 0);
+	line[n] = '\0';
+	close(p[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, JAIL_EXIT << 8);
+	assert_string_equal(line, "vial-vmm test: SIGSYS sent by a process\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +375,7 @@ int main(void)
 		cmocka_unit_test(nothing_else_is_allowed),
 		cmocka_unit_test(unknown_numbers_have_a_line),
 		cmocka_unit_test(blocked_sigsys_still_tells),
+		cmocka_unit_test(a_sent_sigsys_is_no_system_call),
 #ifdef __x86_64__
 		cmocka_unit_test(foreign_abis_kill),
 #endif
