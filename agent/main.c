@@ -31,6 +31,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,12 +55,23 @@ static void main_stdio(void)
 	log_init("<3>vial-agent", LOG_WARN);
 }
 
+/* Woken by each line that a command writes, the agent would take the CPU from
+ * it and move one line at a time. As a batch task it waits until the command
+ * pauses or its pipe is full, and runs at once where a CPU is idle. */
+static void main_schedule(void)
+{
+	struct sched_param p = { 0 };
+
+	sched_setscheduler(0, SCHED_BATCH, &p);
+}
+
 static int main_guest(struct agent *a)
 {
 	struct err e = { 0 };
 	int r = mount_early(&e);
 
 	main_stdio();
+	main_schedule();
 	if (r < 0 ||
 	    agent_open(a, true, &e) < 0 || /* signals, loop, children */
 	    serve_vsock(a, &e) < 0)	   /* the host may call */

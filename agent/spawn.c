@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,9 @@ static bool child_stdio(struct spawn *s)
 
 static bool child_limits(struct spawn *s)
 {
+	struct sched_param normal = { 0 };
+
+	sched_setscheduler(0, SCHED_OTHER, &normal); /* the agent is not */
 	for (size_t i = 0; i < s->nlimits; i++)
 		if (setrlimit((__rlimit_resource_t)s->limits[i].resource,
 			      &s->limits[i].value) < 0)

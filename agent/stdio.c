@@ -133,6 +133,10 @@ static enum flow relay_read(struct relay *r)
 		return r->rest ? FLOW_MORE : FLOW_END;
 	}
 	done = relay_write(r, scratch, (size_t)n, &flow);
+	/* A short read has emptied the source: asking again would only say
+	 * so. */
+	if (flow == FLOW_MORE && (size_t)n < sizeof(scratch))
+		return FLOW_WAIT_SRC;
 	if (flow == FLOW_WAIT_DST &&
 	    relay_keep(r, scratch + done, (size_t)n - done) < 0)
 		return FLOW_END;

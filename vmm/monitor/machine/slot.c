@@ -74,12 +74,8 @@ static void defer_ready(struct watch *w, uint32_t events)
 
 static void slot_kicked(struct watch *w, uint32_t events)
 {
-	struct slot *s = container_of(w, struct slot, kick);
-	uint64_t n;
-
 	(void)events;
-	if (read(w->fd, &n, sizeof(n)) == sizeof(n))
-		mmio_kick(s->v);
+	mmio_kick(container_of(w, struct slot, kick)->v);
 }
 
 static int slot_wire(struct machine *m, struct slot *s, unsigned n,
