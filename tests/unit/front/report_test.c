@@ -208,6 +208,21 @@ static void says_what_the_kernel_said(void **state)
 	assert_string_equal(r.message, "panicked: oh ?no");
 }
 
+static void a_full_disk_is_told(void **state)
+{
+	(void)state;
+	report_disk(&r, NULL);
+	report_disk(&r, "vial-vmm 01: vsock: more than 5 clients\n");
+	assert_string_equal(r.warning, "");
+	report_disk(&r, "vial-vmm 01: info\nvial-vmm 01: blk root: write at "
+			"sector 8: overlay is full: No space left on "
+			"device\nvial-vmm 01: more\n");
+	assert_string_equal(r.warning,
+			    "disk root: write at sector 8: overlay is full: "
+			    "No space left on device (make room in the data "
+			    "directory, or set VIAL_DATADIR)");
+}
+
 static void json_has_it_all(void **state)
 {
 	char name[] = "/tmp/vial-json-XXXXXX";
@@ -260,6 +275,7 @@ int main(void)
 		T(guests_cannot_steer_terminals),
 		T(prints_the_console_when_it_helps),
 		T(says_what_the_kernel_said),
+		T(a_full_disk_is_told),
 		T(json_has_it_all),
 	};
 

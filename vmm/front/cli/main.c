@@ -20,7 +20,7 @@ static int unknown(const char *word)
 		names[i + 1] = cmds[i]->name;
 	near = opt_nearest(word, names, ARRAY_LEN(names));
 	fprintf(stderr,
-		"vial: '%s' is not a vial command%s%s%s.\n"
+		"vial: '%s' is not a vial command%s%s%s\n"
 		"See 'vial --help'.\n",
 		word, near ? ": did you mean '" : "", near ? near : "",
 		near ? "'?" : "");

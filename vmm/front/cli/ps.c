@@ -46,11 +46,15 @@ static const char *ago(int64_t then, char *buf, size_t size)
 static void print_box(const struct box_info *b)
 {
 	char created[32], status[32] = "Up";
+	const char *image;
 
 	if (!b->alive)
 		snprintf(status, sizeof(status), "Exited (%d)", b->exit_status);
+	/* The path is in the way of the name. */
+	image = strrchr(b->image, '/');
+	image = image ? image + 1 : b->image;
 	printf("%-12s  %-20s  %-12s  %-16s  %-24.24s  %.40s\n", b->id, b->name,
-	       status, ago(b->created, created, sizeof(created)), b->image,
+	       status, ago(b->created, created, sizeof(created)), image,
 	       b->command);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.h - is this host able to run boxes: what `vial doctor` finds out.
  *
- * A check looks at one thing, changes nothing, and says what it found and,
- * when that is not good, what to do. */
+ * A check looks at one thing and says what it found and, when that is not
+ * good, what to do. Nothing is changed, but directories of ours are made. */
 #pragma once
 
 #include <stddef.h>

@@ -99,6 +99,7 @@ void check_kvm(struct check *c)
 		close(kvm);
 	if (kvm < 0 || where_part(WHERE_VMM, path, &e) < 0) {
 		snprintf(c->found, sizeof(c->found), "not measured: %s", e.msg);
+		c->remedy[0] = '\0'; /* another check has it */
 		return;
 	}
 	if (pipe2(p, O_CLOEXEC) < 0) {

@@ -20,6 +20,8 @@
 
 /* More vCPUs than this help few jobs and cost every one of them time. */
 #define CPUS_DEFAULT_MAX 8
+/* Archivers fill up the last block; none has larger ones. */
+#define CPIO_BLOCK (16 << 10)
 
 unsigned plan_host_cpus(void)
 {
@@ -123,13 +125,36 @@ static int open_kernel(const struct spec *s, struct err *e)
 	return take_fd(&fd);
 }
 
+/* An archive that is cut off boots a kernel that finds no agent; its last
+ * member is how to know. One that is compressed is the kernel's to judge. */
+static int check_initramfs(int fd, const char *path, struct err *e)
+{
+	static const char magic[] = "070701", last[] = "TRAILER!!!";
+	char head[sizeof(magic) - 1], tail[CPIO_BLOCK];
+	off_t size = lseek(fd, 0, SEEK_END);
+	off_t from = size > CPIO_BLOCK ? size - CPIO_BLOCK : 0;
+	ssize_t n = fd_pread_full(fd, head, sizeof(head), 0);
+
+	if (n != sizeof(head) || memcmp(head, magic, sizeof(head)) != 0)
+		return 0;
+	n = fd_pread_full(fd, tail, sizeof(tail), (uint64_t)from);
+	if (n > 0 && memmem(tail, (size_t)n, last, strlen(last)))
+		return 0;
+	return err_set(e, EINVAL, "initramfs %s: truncated: build it again",
+		       path);
+}
+
 static int open_initramfs(struct err *e)
 {
 	char path[PATH_MAX];
+	autoclose int fd = -1;
 
 	if (where_part(WHERE_INITRAMFS, path, e) < 0)
 		return -e->code;
-	return open_part(path, "initramfs", e);
+	fd = open_part(path, "initramfs", e);
+	if (fd < 0 || check_initramfs(fd, path, e) < 0)
+		return -e->code;
+	return take_fd(&fd);
 }
 
 static int check_memory(const struct spec *s, struct err *e)

@@ -203,10 +203,32 @@ void report_panic(struct report *r)
 	report_clean(r->message);
 }
 
+void report_disk(struct report *r, const char *log)
+{
+	static const char mark[] = ": blk ";
+	const char *at = log ? strstr(log, mark) : NULL;
+	bool full;
+
+	if (!at)
+		return;
+	snprintf(r->warning, sizeof(r->warning), "disk %.*s",
+		 (int)MIN(strcspn(at + strlen(mark), "\n"), 160u),
+		 at + strlen(mark));
+	report_clean(r->warning);
+	full = strstr(r->warning, "overlay is full") != NULL;
+	if (full)
+		strncat(r->warning,
+			" (make room in the data directory, or "
+			"set VIAL_DATADIR)",
+			sizeof(r->warning) - strlen(r->warning) - 1);
+}
+
 void report_print(const struct report *r, int fd, bool kept)
 {
 	if (*r->message)
 		dprintf(fd, "vial: %s\n", r->message);
+	if (*r->warning)
+		dprintf(fd, "vial: %s\n", r->warning);
 	if (!r->show_console || !*r->box.id)
 		return;
 	if (kept)

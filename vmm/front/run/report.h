@@ -56,6 +56,7 @@ struct report {
 	char message[400];	/* one line; "": nothing to be said */
 	bool show_console;	/* its end may explain */
 	char *console;		/* the end of it; NULL: there is none */
+	char warning[256]; /* what else went wrong in the box; one line */
 	bool have_exit;		/* the command's own end is known: */
 	unsigned exit_status, exit_signal;
 	bool core, timed_out, oom_killed, streams_cut;
@@ -103,6 +104,8 @@ void report_clean(char *text);
 
 /* Adds what the kernel said when it panicked, if the console has it. */
 void report_panic(struct report *r);
+/* Looks for errors of the box's disk in what the monitor has logged. */
+void report_disk(struct report *r, const char *log);
 /* What is said on standard error: the reason, and the end of the console when
  * that may explain it and nobody can ask for it later. */
 void report_print(const struct report *r, int fd, bool kept);

@@ -129,6 +129,8 @@ static json_t *whole(const struct report *r, const struct spec *s)
 	json_object_set_new(o, "exit_status", number((uint64_t)r->status));
 	json_object_set_new(o, "reason", text(report_reason_name(r->reason)));
 	json_object_set_new(o, "message", text(r->message));
+	json_object_set_new(o, "warning",
+			    *r->warning ? text(r->warning) : json_null());
 	json_object_set_new(o, "command_exit_status",
 			    r->have_exit && !r->exit_signal
 				    ? number(r->exit_status)

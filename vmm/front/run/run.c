@@ -17,6 +17,7 @@
 #define COMMAND_MARGIN_MS 30000
 #define UNREACHED_MS 5000
 #define CONSOLE_TAIL 8192
+#define LOG_TAIL 8192
 
 static uint64_t boot_limit_ms(void)
 {
@@ -142,9 +143,15 @@ static void run_command(struct run *r)
 }
 
 /* What explains the end, while the box is there to be asked. */
-static void run_console(struct run *r)
+static void run_logs(struct run *r)
 {
-	if (!r->report->show_console || r->launch.box.dir < 0)
+	autofree char *log = NULL;
+
+	if (r->launch.box.dir < 0)
+		return;
+	log = state_tail(&r->launch.box, "vmm.log", LOG_TAIL);
+	report_disk(r->report, log);
+	if (!r->report->show_console)
 		return;
 	r->report->console =
 		state_tail(&r->launch.box, "console.log", CONSOLE_TAIL);
@@ -174,7 +181,7 @@ static void run_close(struct run *r)
 	run_unwatch(r);
 	report_end(r->report, REPORT_ERROR, STATUS_VIAL,
 		   "the box ended before the command");
-	run_console(r);
+	run_logs(r);
 	run_record(r);
 	launch_end(&r->launch, keep, &last);
 	run_monitor_ended(r, &last);

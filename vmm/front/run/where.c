@@ -127,7 +127,9 @@ static bool try_dir(const struct part *p, const char *dir, const char *sub,
 		int n = snprintf(path, PATH_MAX, "%s%s/%s", dir, sub,
 				 p->names[i]);
 
-		if (n < PATH_MAX && access(path, F_OK) == 0)
+		/* One we may not look at is there: opening it says more. */
+		if (n < PATH_MAX &&
+		    (access(path, F_OK) == 0 || errno == EACCES))
 			return true;
 	}
 	return false;
