@@ -127,6 +127,8 @@ static void guest_take(struct client *c, const struct vpkt *p)
 	if (p->h.op == VSOCK_OP_REQUEST) {
 		c->c = (struct vconn){ p->h.src_port, p->h.dst_port, 1u << 18,
 				       0 };
+		/* What was said before had no connection to go to. */
+		c->sent = 0;
 		return;
 	}
 	if (p->h.src_port != c->c.host_port || p->h.op != VSOCK_OP_RW)
