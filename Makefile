@@ -236,6 +236,7 @@ E := $(B)/e2e
 e2e-bins: all $(addprefix $(E)/,tool term toy fake.cpio test.ext4 \
 	debian-gcc.ext4 bzip2)
 
+$(E)/tool: $(B)/agent/tests/e2e/prog/left.o
 $(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

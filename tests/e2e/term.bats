@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# term - terminals: -i and -t, sizes, keys, and how a terminal is given back.
+#
+# prog/term.c plays the user: it makes a terminal, runs vial on it, types and
+# waits for what it should see.
+
+# shellcheck disable=SC2016,SC2154 # some is expanded in the guest; run sets variables
+load common
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# on_term SCRIPT COMMAND...
+on_term()
+{
+	# timeout would take the command out of the terminal's foreground.
+	timeout --foreground -k 5 "$PATIENCE" "$E/term" "$@"
+}
+
+@test "term: -it is a terminal of the window's size, also when that changes" {
+	vrun -7 on_term 'size 33 111
+		expect 33 111
+		size 44 55
+		expect changed 44 55
+		send quit\r
+		expect done' \
+		"$VIAL" run --rm -it "$IMAGE" sh -c '
+			stty size
+			trap "echo changed \$(stty size)" WINCH
+			tty; echo $TERM
+			until [ "$line" = quit ]; do read -r line; done
+			echo done; exit 7'
+	[[ $output == *"/dev/pts/"* ]]
+	nothing_left
+}
+
+@test "term: control-C is the guest's, and the terminal comes back" {
+	vrun -0 on_term 'expect ready
+		send \x03
+		expect interrupted
+		send some words\r
+		expect <some words>
+		send \x04
+		expect end of file' \
+		sh -c "stty -g >before; '$VIAL' run --rm -it '$IMAGE' sh -c '
+			trap \"echo interrupted\" INT
+			echo ready
+			while sleep 0.1 && [ ! -e /go ]; do
+				read -r l && echo \"<\$l>\" && touch /go
+			done
+			cat; echo end of file'; stty -g >after"
+	cmp before after
+}
+
+@test "term: the terminal comes back when vial is killed by TERM" {
+	vrun -0 on_term 'expect ready
+		expect was 143' \
+		sh -c "stty -g >before
+			'$VIAL' run --rm -it '$IMAGE' \
+				sh -c 'echo ready; sleep 1000' &
+			sleep 0.1
+			fg=\$!
+			(while ! grep -q . ready 2>/dev/null; do sleep 0.2; done
+			 kill -TERM \$fg) &
+			(while ! '$VIAL' ps -q | grep -q .; do sleep 0.2; done
+			 sleep 3; echo >ready) &
+			wait \$fg; echo was \$?
+			stty -g >after"
+	cmp before after
+	nothing_left
+}
+
+@test "term: -t without -i, and stdout and stderr are one" {
+	vrun -0 on_term 'expect one
+		expect two' \
+		"$VIAL" run --rm -t "$IMAGE" sh -c 'echo one; echo two >&2; tty'
+	[[ $output == *"/dev/pts/"* ]]
+	# Without a terminal of the user's there is still one in the guest.
+	vrun -0 vial run --rm -t "$IMAGE" sh -c 'test -t 1 && echo terminal'
+	[ "$output" = $'terminal\r' ]
+}
+
+@test "term: a terminal that hangs up ends the command" {
+	vrun on_term 'expect ready
+		hangup' \
+		"$VIAL" run --rm -it "$IMAGE" sh -c 'echo ready; sleep 1000'
+	[ "$status" -ne 0 ]
+	[ "$status" -ne 98 ]
+	nothing_left
+}
+
+@test "term: -i hands stdin over, its end too; without -i there is none" {
+	vrun -0 sh -c "printf 'a\nb' | '$VIAL' run --rm -i '$IMAGE' wc -c"
+	[ "$output" = 3 ]
+	vrun -0 sh -c "printf 'a\nb' | '$VIAL' run --rm '$IMAGE' wc -c"
+	[ "$output" = 0 ]
+	vrun -0 sh -c "'$VIAL' run --rm -i '$IMAGE' cat </dev/null"
+	[ -z "$output" ]
+	# The rest of stdin is not taken by a command that needs none of it:
+	# what vial has not read stays for the next one.
+	vrun -0 sh -c "printf 'for the next\n' |
+		{ '$VIAL' run --rm '$IMAGE' true; cat; }"
+	[ "$output" = "for the next" ]
+}
