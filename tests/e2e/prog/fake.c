@@ -55,32 +55,41 @@ static const struct tar {
 	const char *name;
 	struct entry entry[MOST];
 } tars[] = {
-	{ "good", { { "out/", '5', NULL, NULL, 0755, 0 },
-		    { "out/f", '0', NULL, "fine\n", 0644, 0 } } },
+	{ "good",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/f", '0', NULL, "fine\n", 0644, 0 } } },
 	{ "up", { { "out/../../escaped", '0', NULL, "bad\n", 0644, 0 } } },
 	{ "dots", { { "../escaped", '0', NULL, "bad\n", 0644, 0 } } },
 	{ "abs", { { "/tmp/vial-escaped", '0', NULL, "bad\n", 0644, 0 } } },
 	{ "other", { { "escaped", '0', NULL, "bad\n", 0644, 0 } } },
-	{ "link", { { "out/", '5', NULL, NULL, 0755, 0 },
-		    { "out/l", '2', "../..", NULL, 0777, 0 },
-		    { "out/l/escaped", '0', NULL, "bad\n", 0644, 0 } } },
-	{ "swap", { { "out", '2', "..", NULL, 0777, 0 },
-		    { "out/escaped", '0', NULL, "bad\n", 0644, 0 } } },
-	{ "chain", { { "out/", '5', NULL, NULL, 0755, 0 },
-		     { "out/a", '2', ".", NULL, 0777, 0 },
-		     { "out/b", '2', "a/..", NULL, 0777, 0 },
-		     { "out/b/escaped", '0', NULL, "bad\n", 0644, 0 } } },
-	{ "hard", { { "out/", '5', NULL, NULL, 0755, 0 },
-		    { "out/h", '1', "../victim", NULL, 0644, 0 } } },
-	{ "hardabs", { { "out/", '5', NULL, NULL, 0755, 0 },
-		       { "out/h", '1', "/etc/passwd", NULL, 0644, 0 } } },
-	{ "suid", { { "out/", '5', NULL, NULL, 0755, 0 },
-		    { "out/s", '0', NULL, "#!/bin/sh\n", 06755, 0 } } },
-	{ "dev", { { "out/", '5', NULL, NULL, 0755, 0 },
-		   { "out/null", '3', NULL, NULL, 0666, 0 },
-		   { "out/pipe", '6', NULL, NULL, 0666, 0 } } },
-	{ "short", { { "out/", '5', NULL, NULL, 0755, 0 },
-		     { "out/f", '0', NULL, "less\n", 0644, 1 << 20 } } },
+	{ "link",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/l", '2', "../..", NULL, 0777, 0 },
+	    { "out/l/escaped", '0', NULL, "bad\n", 0644, 0 } } },
+	{ "swap",
+	  { { "out", '2', "..", NULL, 0777, 0 },
+	    { "out/escaped", '0', NULL, "bad\n", 0644, 0 } } },
+	{ "chain",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/a", '2', ".", NULL, 0777, 0 },
+	    { "out/b", '2', "a/..", NULL, 0777, 0 },
+	    { "out/b/escaped", '0', NULL, "bad\n", 0644, 0 } } },
+	{ "hard",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/h", '1', "../victim", NULL, 0644, 0 } } },
+	{ "hardabs",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/h", '1', "/etc/passwd", NULL, 0644, 0 } } },
+	{ "suid",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/s", '0', NULL, "#!/bin/sh\n", 06755, 0 } } },
+	{ "dev",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/null", '3', NULL, NULL, 0666, 0 },
+	    { "out/pipe", '6', NULL, NULL, 0666, 0 } } },
+	{ "short",
+	  { { "out/", '5', NULL, NULL, 0755, 0 },
+	    { "out/f", '0', NULL, "less\n", 0644, 1 << 20 } } },
 };
 
 /* The ustar header of one entry. */
@@ -270,11 +279,13 @@ static void misbehave(int fd)
 	static const unsigned char cut[] = { 100, 0, 0, 0, 0x0a, 0x02 };
 	/* Exited of a key nobody asked for, Started, TarDone, a field that
 	 * does not exist. */
-	static const unsigned char early[] = { 4, 0, 0, 0, 0x2a, 2,    0x10, 7,
-					       2, 0, 0, 0, 0x1a, 0,    2,    0,
-					       0, 0, 0x32, 0,	 0x2, 0, 0, 0 };
-	static const unsigned char nothing[] = { 0, 0, 0, 0, 2,
-						 0, 0, 0, 0x7a, 0 };
+	static const unsigned char early[] = {
+		4,    0, 0, 0, 0x2a, 2, 0x10, 7, 2,   0, 0, 0,
+		0x1a, 0, 2, 0, 0,    0, 0x32, 0, 0x2, 0, 0, 0
+	};
+	static const unsigned char nothing[] = {
+		0, 0, 0, 0, 2, 0, 0, 0, 0x7a, 0
+	};
 
 	if (is("garbage"))
 		noise_send(fd, 1 << 20);

@@ -51,8 +51,8 @@ static bool has_open_below(const char *pid, const char *dir)
 	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
 	d = opendir(path);
 	while (d && !found && (de = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), de->d_name, to,
-				       sizeof(to) - 1);
+		ssize_t n =
+			readlinkat(dirfd(d), de->d_name, to, sizeof(to) - 1);
 
 		to[n > 0 ? n : 0] = '\0';
 		found = strncmp(to, dir, strlen(dir)) == 0;

@@ -168,8 +168,8 @@ static void poke_register(unsigned slot)
 		(void)*(volatile uint8_t *)(at + reg);
 		break;
 	default:
-		put32(at + (reg & ~3ull), val & 1 ? (uint32_t)val :
-						    (uint32_t)(val >> 60));
+		put32(at + (reg & ~3ull),
+		      val & 1 ? (uint32_t)val : (uint32_t)(val >> 60));
 	}
 }
 

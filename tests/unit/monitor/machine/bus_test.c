@@ -37,8 +37,11 @@ static void probe_write(void *own, uint32_t off, const void *src, uint32_t len)
 
 static struct bus_range range(struct probe *p, uint64_t base, uint64_t size)
 {
-	return (struct bus_range){ .name = "probe", .base = base, .size = size,
-				   .own = p, .read = probe_read,
+	return (struct bus_range){ .name = "probe",
+				   .base = base,
+				   .size = size,
+				   .own = p,
+				   .read = probe_read,
 				   .write = probe_write };
 }
 

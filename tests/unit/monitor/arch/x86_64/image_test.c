@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#define RAM    (64ull << 20)
-#define LOAD   0x1000000ull
-#define BODY   0x2000
+#define RAM (64ull << 20)
+#define LOAD 0x1000000ull
+#define BODY 0x2000
 #define OFFSET 0x1000
 
 struct elf_file {
@@ -26,12 +26,18 @@ struct elf_file {
 static struct elf_file good_elf(void)
 {
 	struct elf_file f = {
-		.eh = { .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			.e_version = 1, .e_entry = LOAD,
+		.eh = { .e_type = ET_EXEC,
+			.e_machine = EM_X86_64,
+			.e_version = 1,
+			.e_entry = LOAD,
 			.e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 },
-		.ph = { .p_type = PT_LOAD, .p_offset = OFFSET, .p_paddr = LOAD,
-			.p_filesz = BODY, .p_memsz = 2 * BODY },
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 1 },
+		.ph = { .p_type = PT_LOAD,
+			.p_offset = OFFSET,
+			.p_paddr = LOAD,
+			.p_filesz = BODY,
+			.p_memsz = 2 * BODY },
 	};
 
 	memcpy(f.eh.e_ident, ELFMAG, SELFMAG);
@@ -119,11 +125,11 @@ static void elf_refuses_addresses(void **state)
 	struct elf_file f = good_elf();
 
 	(void)state;
-	f.ph.p_paddr = PML4_AT;		/* over the page tables */
+	f.ph.p_paddr = PML4_AT; /* over the page tables */
 	elf_refuses(&f, OFFSET + BODY, "a segment lies at");
 	f.ph.p_paddr = UINT64_MAX - 100;
 	elf_refuses(&f, OFFSET + BODY, "a segment lies at");
-	f.ph.p_paddr = RAM - BODY;	/* the end is outside of RAM */
+	f.ph.p_paddr = RAM - BODY; /* the end is outside of RAM */
 	elf_refuses(&f, OFFSET + BODY, "does not fit");
 	f.ph.p_paddr = GAP_AT;
 	elf_refuses(&f, OFFSET + BODY, "does not fit");
@@ -133,7 +139,7 @@ static void elf_refuses_addresses(void **state)
 	f.eh.e_entry = LOAD + 2 * BODY;
 	elf_refuses(&f, OFFSET + BODY, "entry point");
 	f = good_elf();
-	f.ph.p_type = PT_NOTE;		/* nothing to load at all */
+	f.ph.p_type = PT_NOTE; /* nothing to load at all */
 	elf_refuses(&f, OFFSET + BODY, "entry point");
 }
 
@@ -146,8 +152,10 @@ struct bz_file {
 
 static struct bz_file good_bz(void)
 {
-	struct bz_file f = { .hdr = { .setup_sects = 1, .boot_flag = 0xaa55,
-				      .header = 0x53726448, .version = 0x020f,
+	struct bz_file f = { .hdr = { .setup_sects = 1,
+				      .boot_flag = 0xaa55,
+				      .header = 0x53726448,
+				      .version = 0x020f,
 				      .xloadflags = XLF_KERNEL_64,
 				      .pref_address = LOAD,
 				      .init_size = 4 * BODY,
