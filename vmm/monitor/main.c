@@ -33,6 +33,7 @@
 
 #define PLAN_FD 3
 #define GUEST_CID 3
+#define DRAIN_MS 2000 /* for clients that read slowly */
 
 static const int exits[] = {
 	[END_NONE] = 6,	 [END_POWEROFF] = 0, [END_REBOOT] = 2,
@@ -159,6 +160,7 @@ static int monitor_run(struct monitor *m, struct err *e)
 	machine_go(&m->machine);
 	r = loop_run(&m->loop);
 	machine_stop(&m->machine);
+	machine_drain(&m->machine, DRAIN_MS);
 	if (r < 0)
 		return err_set(e, -r, "loop: %s", strerror(-r));
 	log_info("%s%s%s", end_names[m->machine.end],

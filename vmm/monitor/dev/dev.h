@@ -21,14 +21,14 @@ enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_NTYPES };
 
 struct blk_conf {
 	const char *serial;
-	const int *base_fds;		/* lowest layer first; borrowed */
+	const int *base_fds; /* lowest layer first; borrowed */
 	unsigned nbase;
-	int overlay_fd;			/* -1: read-only */
-	uint64_t size_bytes;		/* 0: the size of the topmost layer */
+	int overlay_fd;	     /* -1: read-only */
+	uint64_t size_bytes; /* 0: the size of the topmost layer */
 };
 
 struct vsock_conf {
-	int listen_fd;			/* unix socket, listening; borrowed */
+	int listen_fd; /* unix socket, listening; borrowed */
 	uint32_t guest_cid;
 };
 
@@ -50,6 +50,9 @@ struct dev_kind {
 	/* Called once, after the vCPUs have ended. Finishes or drops what is
 	 * in flight, flushes disks. */
 	void (*destroy)(struct virtio *v);
+	/* Bytes of a guest that has ended still wait for the host's side to
+	 * take them; the loop moves them. May be NULL. */
+	bool (*pending)(struct virtio *v);
 };
 
 extern const struct dev_kind dev_kinds[DEV_NTYPES];

@@ -8,8 +8,8 @@
 #include <assert.h>
 
 const struct dev_kind dev_kinds[] = {
-	[DEV_BLK] = { "blk", blk_create, blk_destroy },
-	[DEV_VSOCK] = { "vsock", vsock_create, vsock_destroy },
-	[DEV_RNG] = { "rng", rng_create, rng_destroy },
+	[DEV_BLK] = { "blk", blk_create, blk_destroy, NULL },
+	[DEV_VSOCK] = { "vsock", vsock_create, vsock_destroy, vsock_pending },
+	[DEV_RNG] = { "rng", rng_create, rng_destroy, NULL },
 };
 static_assert(ARRAY_LEN(dev_kinds) == DEV_NTYPES, "a device kind has no entry");

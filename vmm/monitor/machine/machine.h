@@ -109,6 +109,9 @@ void machine_pause(struct machine *m);
 void machine_end(struct machine *m, enum machine_end end, const char *why);
 /* Stops the vCPUs, then drains the devices. Machine lock not held. */
 void machine_stop(struct machine *m);
+/* Runs the loop until the last bytes of the guest have reached its clients, at
+ * most max_ms. After machine_stop(). */
+void machine_drain(struct machine *m, unsigned max_ms);
 /* Safe on a half-built machine. */
 void machine_fini(struct machine *m);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - the life of a machine that was built. */
 #include "base/auto.h"
+#include "base/fd.h"
 #include "machine/machine.h"
 
 #include <stdio.h>
+
+#define DRAIN_STEP_MS 100
 
 /* ---- what a vCPU asks for; no lock is held on entry ---- */
 
@@ -112,6 +115,27 @@ void machine_stop(struct machine *m)
 	for (unsigned i = 0; i < m->nvcpus; i++)
 		vcpu_await(&m->vcpu[i], VCPU_STOPPED);
 	serial_log_flush(&m->console);
+}
+
+static bool run_pending(struct machine *m)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&m->lock);
+	for (unsigned i = 0; i < m->nslots && !any; i++)
+		any = m->slot[i].kind->pending &&
+		      m->slot[i].kind->pending(m->slot[i].v);
+	pthread_mutex_unlock(&m->lock);
+	return any;
+}
+
+void machine_drain(struct machine *m, unsigned max_ms)
+{
+	uint64_t end = now_us() + max_ms * 1000ull;
+
+	while (run_pending(m) && now_us() < end)
+		if (loop_once(m->loop, DRAIN_STEP_MS) < 0)
+			return;
 }
 
 void machine_fini(struct machine *m)
