@@ -102,7 +102,10 @@ static void tar_head(char *h, const struct entry *x, size_t size)
 	snprintf(h + 100, 8, "%07o", x->mode);
 	snprintf(h + 108, 8, "%07o", 0);
 	snprintf(h + 116, 8, "%07o", 0);
-	snprintf(h + 124, 12, "%011zo", x->claims ? x->claims : size);
+	if (x->claims)
+		size = x->claims;
+	/* Eleven digits are what the field has. */
+	snprintf(h + 124, 12, "%011zo", size & 077777777777);
 	snprintf(h + 136, 12, "%011o", 1700000000);
 	memset(h + 148, ' ', 8);
 	h[156] = x->type;
