@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# lib.sh - what every measurement of the bench uses; sourced.
+#
+# From the environment: B, the build directory; OUT, where results go; RUNS.
+# Results are lines in $OUT/results.tsv, of three kinds, tabs between:
+#
+#     value METRIC SIDE NUMBER      SIDE is vial or a peer
+#     skip  METRIC WHY              cannot run here
+#     fail  METRIC WHY              vial failed
+# shellcheck shell=bash disable=SC2034 # used by those who source it
+
+bench=$B/bench
+work=${BENCH_WORK:-/tmp/bench.$$}
+kernel=$(readlink -f "$B/vmlinux")
+image=$bench/bench.ext4
+
+value() { printf 'value\t%s\t%s\t%s\n' "$1" "$2" "$3" >>"$OUT/results.tsv"; }
+skip()
+{
+	printf 'skip\t%s\t%s\n' "$1" "$2" >>"$OUT/results.tsv"
+	echo "bench: $1: skipped: $2" >&2
+}
+fail()
+{
+	printf 'fail\t%s\t%s\n' "$1" "$2" >>"$OUT/results.tsv"
+	echo "bench: $1: FAILED: $2" >&2
+}
+say() { echo "bench: $*" >&2; }
+
+# QEMU at its leanest, and as it comes.
+lean=x-option-roms=off,pit=off,pic=off,isa-serial=on,rtc=off
+qemu_args()	# MACHINE-OPTIONS
+{
+	qemu=(qemu-system-x86_64 -M "microvm${1:+,$1}" -accel kvm -cpu host
+		-m 256 -smp 1 -nodefaults -no-user-config -display none
+		-no-reboot -serial stdio -kernel "$kernel")
+}
+guest_line="console=ttyS0 quiet reboot=t 8250.nr_uarts=1"
+
+# A copy in memory, so that both sides start from the same page cache.
+stage() { mkdir -p "$work" && cp --sparse=always "$1" "$work/$2"; }
+
+crun_bundle()	# DIR ARGUMENT...: a bundle of the image's root
+{
+	local dir=$1
+	shift
+	mkdir -p "$dir"
+	[[ -e $work/root ]] || cp -a "$bench/root" "$work/root"
+	jq --arg root "$work/root" '.process.terminal = false |
+		.process.args = $ARGS.positional | .root.path = $root |
+		.root.readonly = false' --args "$@" \
+		<"$bench/config.json" >"$dir/config.json"
+}
+
+# Why crun cannot run here, or nothing.
+crun_why()
+{
+	command -v crun >/dev/null || { echo "crun is not installed"; return; }
+	crun_bundle "$work/try" /bin/true
+	crun run --bundle "$work/try" "bench-try-$$" >"$work/try.log" 2>&1 ||
+		echo "crun run: $(head -n 1 "$work/try.log")"
+}
