@@ -64,10 +64,12 @@ in_ns()
 }
 
 @test "doctor: a part that is missing is named" {
-	parts vmlinux none initramfs.cpio none
-	vrun -1 vial doctor
-	grep -q '^\[fail\].*vmlinux\|^\[fail\].*kernel' <<<"$output"
-	grep -q '^\[fail\].*initramfs' <<<"$output"
+	for part in vmlinux initramfs.cpio vial-vmm; do
+		parts $part none
+		vrun -1 vial doctor
+		grep -q "^\[fail\].*$part" <<<"$output"
+		grep -q -- '-> ' <<<"$output"
+	done
 }
 
 @test "doctor: version and help" {

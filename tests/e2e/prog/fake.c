@@ -275,7 +275,7 @@ static void by_the_rules(int fd)
 	}
 }
 
-/* What is said to whoever connects. */
+/* What is said on a control connection: who asks for a stream gets none. */
 static void misbehave(int fd)
 {
 	static const unsigned char huge[] = { 0xff, 0xff, 0xff, 0xff, 1, 2 };
@@ -289,7 +289,20 @@ static void misbehave(int fd)
 	static const unsigned char nothing[] = {
 		0, 0, 0, 0, 2, 0, 0, 0, 0x7a, 0
 	};
+	const Vial__Agent__Request *q;
+	struct chan c;
+	struct err e;
 
+	while (is("silent"))
+		pause();
+	if (is("close"))
+		return;
+	chan_init(&c, fd);
+	q = (const void *)chan_recv(&c, &vial__agent__request__descriptor, &e);
+	if (!q || q->op_case != VIAL__AGENT__REQUEST__OP_HELLO)
+		return;
+	if (is("chatter"))
+		send_hello(&c);
 	if (is("garbage"))
 		noise_send(fd, 1 << 20);
 	else if (is("huge"))
@@ -298,7 +311,7 @@ static void misbehave(int fd)
 		fd_write_full(fd, cut, sizeof(cut));
 	else if (is("early"))
 		fd_write_full(fd, early, sizeof(early));
-	while (is("silent") || is("huge") || is("garbage"))
+	while (is("huge") || is("garbage"))
 		pause();
 	while (is("chatter"))
 		if (fd_write_full(fd, nothing, sizeof(nothing)) < 0)

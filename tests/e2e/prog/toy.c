@@ -11,7 +11,7 @@
  *   reset     asks the keyboard controller for a reset
  *   panic     says that it panicked
  *   off       switches the machine off
- *   flood     3 MiB to the console, then off
+ *   flood:N   N pages to the console, then off
  *   poke:N    nonsense to all registers of all virtio devices, and into their
  *             rings, from seed N; then off
  *   walk:N    sets devices up by the book, then gives them nonsense requests */
@@ -96,14 +96,14 @@ static void triple(void)
 	__asm__ volatile("lidt %0; ud2" : : "m"(none));
 }
 
-/* One instruction, many bytes: the quickest way to the console. */
-static void flood(void)
+/* One instruction for many bytes: as quick as the console can be. */
+static void flood(uint64_t pages)
 {
 	static char text[4096];
 
 	for (unsigned i = 0; i < sizeof(text); i++)
 		text[i] = i % 64 == 63 ? '\n' : (char)('a' + i % 26);
-	for (unsigned i = 0; i < 768; i++) {
+	while (pages-- > 0) {
 		const char *p = text;
 		uint64_t n = sizeof(text);
 
@@ -248,7 +248,7 @@ static void poke(unsigned rounds)
 			bring_up(slot, 1);
 		poke_register(slot);
 	}
-	puts("toy: poked\n");
+	puts("toy: poke done\n");
 }
 
 static void walk(unsigned rounds)
@@ -260,7 +260,7 @@ static void walk(unsigned rounds)
 		for (unsigned n = 0; n < 8; n++)
 			ask(slot);
 	}
-	puts("toy: walked\n");
+	puts("toy: walk done\n");
 }
 
 /* ---- what to do ---- */
@@ -285,7 +285,7 @@ static int is(const char *at, const char *what)
 	return 1;
 }
 
-static uint64_t seed(const char *at)
+static uint64_t number(const char *at)
 {
 	uint64_t n = 0;
 
@@ -293,7 +293,7 @@ static uint64_t seed(const char *at)
 		at++;
 	for (at += *at == ':'; *at >= '0' && *at <= '9'; at++)
 		n = n * 10 + (uint64_t)(*at - '0');
-	return n + 0x9e3779b97f4a7c15ull;
+	return n;
 }
 
 void toy_main(const uint8_t *boot_params)
@@ -301,7 +301,7 @@ void toy_main(const uint8_t *boot_params)
 	uint32_t line = *(const uint32_t *)(boot_params + CMD_LINE_PTR);
 	const char *w = word((const char *)(uint64_t)line);
 
-	state = seed(w);
+	state = number(w) + 0x9e3779b97f4a7c15ull;
 	puts("toy: here\n");
 	if (is(w, "triple"))
 		triple();
@@ -314,7 +314,7 @@ void toy_main(const uint8_t *boot_params)
 	if (is(w, "panic"))
 		*(volatile uint8_t *)(uint64_t)PANIC_AT = 1;
 	if (is(w, "flood"))
-		flood();
+		flood(number(w));
 	if (is(w, "poke"))
 		poke(4000);
 	if (is(w, "walk"))
