@@ -332,6 +332,65 @@ static void takes_off_the_answer(void **state)
 	assert_memory_equal(out, "hello", 5);
 }
 
+static void start_spliced(void)
+{
+	char c;
+
+	make_sock(t.src);
+	make_pipe(t.dst, false);
+	go(true);
+	assert_true(t.r.splice);
+	assert_int_equal(write(t.src[1], "OK 1\nx", 6), 6);
+	spin();
+	assert_int_equal(read(t.dst[1], &c, 1), 1);
+	assert_int_equal(c, 'x');
+}
+
+static void spliced_whole(void **state)
+{
+	(void)state;
+	start_spliced();
+	assert_int_equal(pump(8 * MIB, 100000, 77777), 8 * MIB);
+	assert_true(t.r.splice); /* and it was not given up */
+	assert_int_equal(t.r.bytes, 8 * MIB + 1);
+	assert_int_equal(t.ended, 0);
+	close(take_fd(&t.src[1]));
+	spin();
+	assert_int_equal(t.ended, 1);
+	assert_int_equal(t.r.state, RELAY_EOF);
+}
+
+/* A full pipe: asleep on it alone, though the socket has more. */
+static void spliced_slow_reader(void **state)
+{
+	static uint8_t block[4096];
+	ssize_t n;
+
+	(void)state;
+	start_spliced();
+	fd_set_nonblock(t.src[1], true);
+	do
+		n = write(t.src[1], block, sizeof(block));
+	while (n > 0 && loop_once(&t.loop, 0) == 0);
+	spin();
+	assert_true(t.r.dst.watch.added);
+	assert_false(t.r.src.watch.added);
+	assert_int_equal(t.ended, 0);
+}
+
+static void spliced_reader_that_leaves(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	start_spliced();
+	close(take_fd(&t.dst[1]));
+	assert_int_equal(write(t.src[1], "y", 1), 1);
+	spin();
+	assert_int_equal(t.ended, 1);
+	assert_int_equal(t.r.state, RELAY_DST_FAILED);
+	assert_int_equal(t.r.error, EPIPE);
+}
+
 static void a_refused_stream_has_failed(void **state)
 {
 	(void)state;
@@ -375,6 +434,9 @@ int main(void)
 		T(a_full_disk),
 		T(no_busy_loop),
 		T(takes_off_the_answer),
+		T(spliced_whole),
+		T(spliced_slow_reader),
+		T(spliced_reader_that_leaves),
 		T(a_refused_stream_has_failed),
 		T(a_wrong_answer_is_no_output),
 	};

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -131,11 +132,49 @@ static bool relay_drain(struct relay *r)
 	return true;
 }
 
+/* EAGAIN says that one of the ends cannot go on, not which. */
+static void splice_wait(struct relay *r)
+{
+	struct pollfd p = { .fd = r->dst.watch.fd, .events = POLLOUT };
+	bool room = poll(&p, 1, 0) != 0;
+
+	relay_wait(r, room, !room);
+}
+
+/* Returns false when nothing more can be moved for now or for ever. */
+static bool relay_splice(struct relay *r)
+{
+	ssize_t n = splice(r->src.watch.fd, NULL, r->dst.watch.fd, NULL,
+			   RELAY_BUF, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+	if (n > 0) {
+		r->bytes += (uint64_t)n;
+		return true;
+	}
+	if (n == 0)
+		relay_end(r, RELAY_EOF, 0);
+	else if (errno == EAGAIN || errno == EINTR)
+		splice_wait(r);
+	else if (errno == EINVAL)
+		r->splice = false; /* not with these two after all */
+	else
+		relay_end(r,
+			  errno == EPIPE ? RELAY_DST_FAILED : RELAY_SRC_FAILED,
+			  errno);
+	return false;
+}
+
 static void relay_run(struct relay *r)
 {
 	for (int i = 0; i < TURNS; i++) {
 		bool full;
 
+		if (r->splice && r->dial.done && r->len == 0) {
+			if (relay_splice(r))
+				continue;
+			if (r->splice)
+				return;
+		}
 		if (r->len == 0 && !relay_fill(r))
 			return;
 		full = r->off + r->len == RELAY_BUF;
@@ -176,6 +215,13 @@ static int reopen(int fd)
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 static void end_init(struct relay_end *x, int fd, bool writes,
 		     void (*ready)(struct watch *, uint32_t))
 {
@@ -211,6 +257,8 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst,
 		return err_set(e, ENOMEM, "out of memory");
 	end_init(&r->src, src, false, src_ready);
 	end_init(&r->dst, dst, true, dst_ready);
+	r->splice = from_agent && r->src.how == RELAY_SOCKET &&
+		    r->dst.how == RELAY_NONBLOCK && is_pipe(r->dst.watch.fd);
 	r->state = RELAY_RUNNING;
 	/* Devices such as /dev/null refuse to be waited for; end_wait() finds
 	 * out, so both are asked once. */

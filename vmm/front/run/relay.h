@@ -6,7 +6,9 @@
  * user's are used as they are: their flags are shared with other processes, so
  * none is changed. What cannot be waited for (files) is always ready; what may
  * block (pipes, terminals) is written through a descriptor of our own where
- * one can be had, and in small pieces after a wait where not. */
+ * one can be had, and in small pieces after a wait where not. From the agent
+ * to a pipe, the way of most output, the bytes do not come through here at
+ * all: splice(2) moves them. */
 #pragma once
 
 #include "base/err.h"
@@ -46,6 +48,7 @@ struct relay {
 	struct relay_end src, dst;
 	struct dial dial; /* the answer to take off src */
 	bool from_agent;  /* there is one */
+	bool splice;	  /* socket to pipe: the kernel can move the pages */
 	enum relay_state state;
 	int error;
 	uint64_t bytes; /* written to dst */
