@@ -91,8 +91,8 @@ static int tar_put_data(struct archive *a, struct archive *disk,
 			return 0;
 		if (ret < ARCHIVE_WARN)
 			return tar_fail_at(r, a, name);
-		if (archive_write_data_block(disk, data, len, at) <
-		    ARCHIVE_WARN)
+		/* A full disk is only a warning to libarchive. */
+		if (archive_write_data_block(disk, data, len, at) < ARCHIVE_OK)
 			return tar_fail_at(r, disk, name);
 	}
 }

@@ -163,8 +163,9 @@ static int unpack_data(struct unpack *u, const char *name, struct err *e)
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return why(u->in, name, e);
+		/* A full disk is only a warning to libarchive. */
 		if (archive_write_data_block(u->out, block, len, off) <
-		    ARCHIVE_WARN)
+		    ARCHIVE_OK)
 			return why(u->out, name, e);
 		u->st->bytes += len;
 	}
