@@ -21,16 +21,18 @@ start_box()
 	start_box
 	threads=0
 	for t in /proc/"$vmm"/task/*; do
-		grep -E '^(Name|NoNewPrivs|Cap|Seccomp)' "$t/status"
-		[ "$(awk '/^NoNewPrivs/ { print $2 }' "$t/status")" = 1 ]
-		[ "$(awk '/^Seccomp:/ { print $2 }' "$t/status")" = 2 ]
+		# A disk's workers come and go.
+		cp "$t/status" task 2>/dev/null || continue
+		grep -E '^(Name|NoNewPrivs|Cap|Seccomp)' task
+		[ "$(awk '/^NoNewPrivs/ { print $2 }' task)" = 1 ]
+		[ "$(awk '/^Seccomp:/ { print $2 }' task)" = 2 ]
 		for set in Inh Prm Eff Bnd Amb; do
-			[ "$(awk "/^Cap$set/ { print \$2 }" "$t/status")" = \
+			[ "$(awk "/^Cap$set/ { print \$2 }" task)" = \
 				0000000000000000 ]
 		done
 		threads=$((threads + 1))
 	done
-	# The loop and two vCPUs; a disk's workers may come and go.
+	# The loop and two vCPUs.
 	[ "$threads" -ge 3 ]
 	# Nobody's user and group, and no further groups.
 	grep -E '^(Uid|Gid|Groups)' "/proc/$vmm/status"
