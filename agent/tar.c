@@ -37,13 +37,9 @@ static int tar_fail(struct tar_result *r, enum tar_fault fault, int code)
 static int tar_fail_at(struct tar_result *r, struct archive *a,
 		       const char *name)
 {
-	int code = archive_errno(a);
-	const char *text = archive_error_string(a);
-
 	r->fault = TAR_ARCHIVE;
-	return err_set(&r->err, code > 0 ? code : EINVAL, "%s%s%s",
-		       name ? name : "", name ? ": " : "",
-		       text ? text : "broken archive");
+	return err_lib(&r->err, archive_errno(a), name ? name : "archive",
+		       archive_error_string(a));
 }
 
 static void tar_count_zeros(struct tar_in *in, const uint8_t *p, size_t len)

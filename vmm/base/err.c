@@ -42,6 +42,17 @@ int err_sys(struct err *e, const char *fmt, ...)
 	return -code;
 }
 
+int err_lib(struct err *e, int code, const char *what, const char *text)
+{
+	const char *cause = code > 0 ? strerror(code) : "";
+
+	/* These two only repeat that something is wrong. */
+	if (code == EINVAL || code == EILSEQ || (text && strstr(text, cause)))
+		cause = "";
+	return err_set(e, code, "%s: %s%s%s", what, text ? text : "failed",
+		       *cause ? ": " : "", cause);
+}
+
 int err_wrap(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof(e->msg)];

@@ -25,6 +25,10 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 int err_sys(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What a library said of what, with its errno's text where it left that out.
+ * text may be NULL; code 0 or less: it had none. */
+int err_lib(struct err *e, int code, const char *what, const char *text);
+
 /* Puts "what: " before the message that is there; keeps the code. */
 int err_wrap(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -24,11 +24,7 @@ struct pack {
 
 static int why(struct archive *a, const char *what, struct err *e)
 {
-	const char *text = archive_error_string(a);
-	int code = archive_errno(a);
-
-	return err_set(e, code > 0 ? code : EIO, "%s: %s", what,
-		       text ? text : "failed");
+	return err_lib(e, archive_errno(a), what, archive_error_string(a));
 }
 
 static la_ssize_t to_fd(struct archive *a, void *ctx, const void *buf,

@@ -27,11 +27,7 @@ struct unpack {
 
 static int why(struct archive *a, const char *what, struct err *e)
 {
-	const char *text = archive_error_string(a);
-	int code = archive_errno(a);
-
-	return err_set(e, code > 0 ? code : EIO, "%s: %s", what,
-		       text ? text : "failed");
+	return err_lib(e, archive_errno(a), what, archive_error_string(a));
 }
 
 static la_ssize_t from_fd(struct archive *a, void *ctx, const void **block)
