@@ -126,6 +126,14 @@ start()
 	pid=$!
 }
 
+# with_mounts COMMAND...: as root of namespaces of its own, where it may mount,
+# and where the mounts end with it.
+with_mounts()
+{
+	timeout -k 5 "$PATIENCE" unshare --user --map-root-user --mount \
+		--propagation private "$@"
+}
+
 # ---- what there is ----
 
 # The processes of this test's boxes, a pid a line: client, shim, monitor.

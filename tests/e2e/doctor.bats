@@ -9,13 +9,6 @@ load common
 setup() { common_setup; }
 teardown() { common_teardown; }
 
-# as_root_of_ns COMMAND...: where /dev can be covered.
-in_ns()
-{
-	timeout -k 5 "$PATIENCE" unshare --user --map-root-user --mount \
-		--propagation private "$@"
-}
-
 @test "doctor: this host can run boxes, and the measure says so" {
 	vrun -0 vial doctor
 	[[ $output == *"This host can run boxes."* ]]
@@ -31,18 +24,18 @@ in_ns()
 }
 
 @test "doctor: without /dev/kvm, and one that is none" {
-	vrun -1 in_ns sh -c 'mkdir dev && mount -t tmpfs none dev &&
+	vrun -1 with_mounts sh -c 'mkdir dev && mount -t tmpfs none dev &&
 		for n in null zero urandom; do
 			touch dev/$n && mount --bind /dev/$n dev/$n
 		done && mount --rbind dev /dev && exec "$@"' - "$VIAL" doctor
 	grep -q '^\[fail\].*/dev/kvm' <<<"$output"
 	grep -q -- '-> ' <<<"$output"
 	[[ $output == *"cannot run boxes"* ]]
-	vrun -1 in_ns sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' - \
+	vrun -1 with_mounts sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' - \
 		"$VIAL" doctor --json
 	jq -e '.able == false and any(.checks[]; .level == "fail" and
 		(.remedy | length) > 0)' <<<"$output"
-	vrun -125 in_ns sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' - \
+	vrun -125 with_mounts sh -c 'mount --bind /dev/null /dev/kvm && exec "$@"' - \
 		"$VIAL" run --rm "$IMAGE" true
 	one_line kvm
 	nothing_left
@@ -52,11 +45,11 @@ in_ns()
 	: >kvm
 	chmod 0 kvm
 	# Root of a namespace, but without the right to pass by permissions.
-	vrun -1 in_ns sh -c 'mount --bind kvm /dev/kvm &&
+	vrun -1 with_mounts sh -c 'mount --bind kvm /dev/kvm &&
 		exec setpriv --bounding-set -all --inh-caps -all "$@"' - \
 		"$VIAL" doctor
 	grep -q '^\[fail\].*/dev/kvm.*[Pp]ermission' <<<"$output"
-	vrun -125 in_ns sh -c 'mount --bind kvm /dev/kvm &&
+	vrun -125 with_mounts sh -c 'mount --bind kvm /dev/kvm &&
 		exec setpriv --bounding-set -all --inh-caps -all "$@"' - \
 		"$VIAL" run --rm "$IMAGE" true
 	one_line /dev/kvm permission

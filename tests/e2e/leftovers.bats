@@ -176,14 +176,6 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 
 # ---- a host that has run out of something ----
 
-# with_mounts COMMAND: as root of namespaces of our own, where mounts of the
-# test's are gone with it.
-with_mounts()
-{
-	timeout -k 5 "$PATIENCE" unshare --user --map-root-user --mount \
-		--propagation private "$@"
-}
-
 @test "leftovers: no space for the box's disk" {
 	mkdir small
 	# shellcheck disable=SC2016 # expanded inside

@@ -21,15 +21,14 @@ on_term()
 
 @test "term: -it is a terminal of the window's size, also when that changes" {
 	vrun -7 on_term 'size 33 111
-		expect 33 111
+		expect now 33 111
 		size 44 55
 		expect changed 44 55
 		send quit\r
 		expect done' \
 		"$VIAL" run --rm -it "$IMAGE" sh -c '
-			stty size
 			trap "echo changed \$(stty size)" WINCH
-			tty; echo $TERM
+			tty; echo $TERM; echo now $(stty size)
 			until [ "$line" = quit ]; do read -r line; done
 			echo done; exit 7'
 	[[ $output == *"/dev/pts/"* ]]
@@ -47,26 +46,20 @@ on_term()
 		sh -c "stty -g >before; '$VIAL' run --rm -it '$IMAGE' sh -c '
 			trap \"echo interrupted\" INT
 			echo ready
-			while sleep 0.1 && [ ! -e /go ]; do
-				read -r l && echo \"<\$l>\" && touch /go
-			done
+			until read -r l; do :; done
+			echo \"<\$l>\"
 			cat; echo end of file'; stty -g >after"
 	cmp before after
 }
 
-@test "term: the terminal comes back when vial is killed by TERM" {
+@test "term: the terminal comes back when vial is ended by a signal" {
 	vrun -0 on_term 'expect ready
+		do kill -TERM $(cat pid)
 		expect was 143' \
 		sh -c "stty -g >before
-			'$VIAL' run --rm -it '$IMAGE' \
-				sh -c 'echo ready; sleep 1000' &
-			sleep 0.1
-			fg=\$!
-			(while ! grep -q . ready 2>/dev/null; do sleep 0.2; done
-			 kill -TERM \$fg) &
-			(while ! '$VIAL' ps -q | grep -q .; do sleep 0.2; done
-			 sleep 3; echo >ready) &
-			wait \$fg; echo was \$?
+			sh -c 'echo \$\$ >pid; exec \"\$@\"' - '$VIAL' run --rm -it \
+				'$IMAGE' sh -c 'stty -a; echo ready; sleep 1000'
+			echo was \$?
 			stty -g >after"
 	cmp before after
 	nothing_left

@@ -13,8 +13,8 @@
  *   chatter   sends events that mean nothing, for ever
  *   vanish    says that the command started, and powers off
  *   lie       ends the command, but keeps its streams open
- *   tar:X     plays by the rules until it is asked for an archive; see tars[]
- */
+ *   tar       plays by the rules until it is asked for an archive: for
+ *             /NAME/out it gives the one called NAME in tars[] */
 #include "base/fd.h"
 #include "proto/agent.pb-c.h"
 #include "proto/chan.h"
@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -159,17 +160,52 @@ static void noise_send(int fd, size_t bytes)
 	}
 }
 
+/* Which archive was asked for under which key: the control connection's
+ * process writes it, those of the streams wait for it. */
+static struct ask {
+	uint64_t key;
+	char name[32];
+} * asks;
+
+#define ASKS_MAX 64
+
+static void ask_add(uint64_t key, const char *path)
+{
+	struct ask *a = asks;
+
+	while (a->name[0] && a < asks + ASKS_MAX - 1)
+		a++;
+	a->key = key;
+	/* "/NAME/out" */
+	snprintf(a->name, sizeof(a->name), "%.*s", (int)strcspn(path + 1, "/"),
+		 path + 1);
+}
+
+static const char *ask_find(uint64_t key)
+{
+	for (;;) {
+		for (struct ask *a = asks; a < asks + ASKS_MAX; a++)
+			if (a->key == key && a->name[0])
+				return a->name;
+		usleep(10000);
+	}
+}
+
+static void archive(int fd, const char *name)
+{
+	for (size_t i = 0; i < sizeof(tars) / sizeof(*tars); i++)
+		if (strcmp(name, tars[i].name) == 0)
+			tar_send(fd, &tars[i]);
+	if (strcmp(name, "noise") == 0)
+		noise_send(fd, 100000);
+}
+
 static void stream(int fd, const Vial__Agent__Stream *s)
 {
 	char buf[4096];
 
-	if (s->which == VIAL__AGENT__STREAM__WHICH__TAR) {
-		for (size_t i = 0; i < sizeof(tars) / sizeof(*tars); i++)
-			if (strcmp(mode + 4, tars[i].name) == 0)
-				tar_send(fd, &tars[i]);
-		if (is("tar:noise"))
-			noise_send(fd, 100000);
-	}
+	if (s->which == VIAL__AGENT__STREAM__WHICH__TAR)
+		archive(fd, ask_find(s->key));
 	while (is("lie"))
 		pause();
 	shutdown(fd, SHUT_WR);
@@ -252,6 +288,7 @@ static void answer(struct chan *c, const Vial__Agent__Request *q)
 		send_tar_done(c, q->put_tar->key);
 		break;
 	case VIAL__AGENT__REQUEST__OP_GET_TAR:
+		ask_add(q->get_tar->key, q->get_tar->path);
 		send_tar_done(c, q->get_tar->key);
 		break;
 	case VIAL__AGENT__REQUEST__OP_STREAM:
@@ -340,6 +377,8 @@ int main(void)
 
 	if (getenv("fake"))
 		mode = getenv("fake");
+	asks = mmap(NULL, ASKS_MAX * sizeof(*asks), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	signal(SIGCHLD, SIG_IGN);
 	if (s < 0 || bind(s, (void *)&at, sizeof(at)) < 0 || listen(s, 16) < 0)
 		perror("fake: listen");
@@ -347,8 +386,7 @@ int main(void)
 		announce();
 	while ((fd = accept(s, NULL, NULL)) >= 0) {
 		if (fork() == 0) {
-			if (strncmp(mode, "tar:", 4) == 0 || is("vanish") ||
-			    is("lie"))
+			if (is("tar") || is("vanish") || is("lie"))
 				by_the_rules(fd);
 			else
 				misbehave(fd);

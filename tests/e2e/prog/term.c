@@ -11,6 +11,7 @@
  *   expect TEXT         wait until TEXT was shown, behind what was expected
  *                       before
  *   send TEXT           type it; \r \n \e \xHH \\ as in C
+ *   do COMMAND          run it by the shell, beside the terminal
  *   hangup              close the terminal
  */
 #include <errno.h>
@@ -137,6 +138,8 @@ static bool step(char *line)
 		return expect(rest);
 	if (strncmp(line, "send ", 5) == 0)
 		return type(rest);
+	if (strncmp(line, "do ", 3) == 0)
+		return system(rest) == 0;
 	if (sscanf(line, "size %hu %hu", &rows, &cols) == 2) {
 		set_size(rows, cols);
 		return true;

@@ -47,6 +47,12 @@ int run_start_command(struct run *r, struct err *e)
 
 /* ---- copies ---- */
 
+/* The agent has stopped taking the archive, and is about to say why. */
+static bool cut_by_agent(const struct err *e)
+{
+	return e->code == EPIPE || e->code == ECONNRESET;
+}
+
 static void copy_done(struct copy *c)
 {
 	struct run *r = container_of(c, struct run, copy);
@@ -55,7 +61,7 @@ static void copy_done(struct copy *c)
 	rc->entries = c->result.entries;
 	rc->bytes = c->result.bytes;
 	/* What the agent says is nearer to the cause. */
-	if (c->result.err.code && !*rc->error)
+	if (c->result.err.code && !*rc->error && !cut_by_agent(&c->result.err))
 		snprintf(rc->error, sizeof(rc->error), "%s", c->result.err.msg);
 	r->copied = true;
 }
@@ -97,6 +103,9 @@ static void copy_one(struct run *r, const struct spec_copy *what,
 	if (!copy_over(r))
 		snprintf(rc->error, sizeof(rc->error),
 			 "the box ended before the copy did");
+	else if (r->copy.result.err.code && !*rc->error)
+		snprintf(rc->error, sizeof(rc->error), "%s",
+			 r->copy.result.err.msg);
 	report_clean(rc->error);
 	r->copy_key = 0;
 }
