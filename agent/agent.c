@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define AGENT_FILES (512 << 10)
@@ -32,13 +33,17 @@ static void agent_limits(struct agent *a)
  * empty mask, and with the defaults for all because of this. */
 static void agent_signals(bool init)
 {
+	/* The kernel's own struct: a handler, flags, a restorer, a mask; zero
+	 * is the default action. */
+	const unsigned long dfl[4] = { 0 };
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	/* The kernel starts PID 1 with the defaults; others may inherit. */
+	/* The kernel starts PID 1 with the defaults; others may inherit. The
+	 * library would refuse the two signals that it keeps for itself. */
 	for (int sig = 1; sig < NSIG && !init; sig++)
-		signal(sig, SIG_DFL);
+		syscall(SYS_rt_sigaction, sig, dfl, NULL, NSIG / 8);
 }
 
 static void agent_round(struct reap *r)
