@@ -179,11 +179,11 @@ refused()	# WORD... -- ARGUMENT...
 	nothing_left
 }
 
-@test "run: a truncated initramfs is a guest that panics" {
+@test "run: 125 for a truncated initramfs, before a guest is started" {
 	head -c 200000 "$B/initramfs.cpio" >short
 	parts initramfs.cpio "$PWD/short"
 	vrun -125 vial run --rm "$IMAGE" true
-	one_line panicked
+	one_line initramfs.cpio truncated
 	nothing_left
 }
 
