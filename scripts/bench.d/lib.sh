@@ -29,7 +29,7 @@ fail()
 say() { echo "bench: $*" >&2; }
 
 # QEMU at its leanest, and as it comes.
-lean=x-option-roms=off,pit=off,pic=off,isa-serial=on,rtc=off
+lean=acpi=off,x-option-roms=off,pit=off,pic=off,isa-serial=on,rtc=off
 qemu_args()	# MACHINE-OPTIONS
 {
 	qemu=(qemu-system-x86_64 -M "microvm${1:+,$1}" -accel kvm -cpu host

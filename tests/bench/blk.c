@@ -143,8 +143,7 @@ int main(int argc, char **argv)
 		r = all(argv[1], strtoull(argv[2], NULL, 0) * 1000);
 	if (getpid() != 1)
 		return r;
-	/* The kernel splits a command line at blanks: init=/blk gets what is
-	 * behind "--" as arguments. */
+	/* The kernel gave us what it did not know of its command line. */
 	printf("BLK end\n");
 	fflush(stdout);
 	sync();
