@@ -54,7 +54,8 @@ teardown() { common_teardown; }
 		sleep 1; echo alive'
 	[ "$output" = alive ]
 	# ... but its memory can be written.
-	vrun -125 box sh -c 'echo before; tool poke 1; sleep 100'
+	vrun -125 box sh -c 'echo before; tool poke 1
+		while :; do echo more; sleep 0.1; done'
 	one_line panicked
 	[[ $stderr == *"Attempted to kill init"* ]]
 	nothing_left
@@ -104,7 +105,7 @@ teardown() { common_teardown; }
 @test "guest: a console flood stays bounded and does no harm" {
 	# Every byte is an exit, 40 us in the lab: a megabyte would take a
 	# minute. VIAL_E2E_FLOOD=400 (pages) goes past the bound.
-	pages=${VIAL_E2E_FLOOD:-40}
+	pages=${VIAL_E2E_FLOOD:-16}
 	vrun -125 toy "flood:$pages" --name flood
 	one_line 'switched itself off'
 	log=$VIAL_RUNDIR/boxes/$(vial ps -aq)/console.log
@@ -117,7 +118,7 @@ teardown() { common_teardown; }
 	# While a command runs: its own streams stay clean and complete.
 	vrun -0 box sh -c 'echo on >/proc/sys/kernel/printk_devkmsg
 		echo 8 >/proc/sys/kernel/printk
-		(yes "<2>flood flood flood flood" | head -c 200000 |
+		(yes "<2>flood flood flood flood" | head -c 50000 |
 			dd of=/dev/kmsg bs=500 2>/dev/null) &
 		tool noise 7 1000000 | sha256sum; wait'
 	[ "$output" = "$("$E/tool" noise 7 1000000 | sha256sum)" ]
