@@ -10,6 +10,9 @@
 # Each flavour makes the same archives: libbase libproto libjail libmon
 # libfront libagent. main.c of a program is in none of them.
 
+# A link is as new as it is itself: what it leads to is in the cache, older.
+MAKEFLAGS += --check-symlink-times
+
 B    ?= build
 ARCH ?= $(shell uname -m)
 PREFIX ?= /usr/local
@@ -291,7 +294,11 @@ PARTS := vial-vmm initramfs.cpio vmlinux
 MAN1  := $(wildcard vmm/man/*.1)
 MAN8  := $(wildcard vmm/man/*.8)
 .PHONY: uninstall
-install: all
+# Builds nothing: root's cache has no kernel, and would get one of its own.
+install:
+	@for f in vial $(PARTS); do test -e $(B)/$$f || \
+		{ echo "$(B)/$$f is not built: run make first" >&2; exit 1; }; \
+	done
 	install -d $(DEST)/bin $(DEST)/lib/vial $(DEST)/share/man/man1 \
 		$(DEST)/share/man/man8
 	install -m 755 $(B)/vial $(DEST)/bin/vial
