@@ -153,30 +153,35 @@ fake()	# MODE OPTION...
 		vial run --rm --cpus 1 -m 64m "$@" "$IMAGE" true
 }
 
-@test "guest: an agent that breaks the protocol" {
+@test "guest: agents that break the protocol, say nothing, or never let go" {
 	parts initramfs.cpio "$E/fake.cpio"
-	for how in garbage huge cut early close; do
+	# These are waited for, so all at once.
+	export VIAL_BOOT_TIMEOUT=25
+	pids=()
+	for how in noready silent chatter lie; do
+		late=()
+		[ $how != lie ] || late=(--timeout 2 --stop-timeout 1)
+		fake $how "${late[@]}" >"$how.out" 2>"$how.err" 3>&- &
+		pids+=($!)
+	done
+	for how in garbage huge cut early close vanish; do
 		vrun -125 fake $how
 		one_line
 	done
-	nothing_left
-}
-
-@test "guest: an agent that says nothing, or nothing of meaning" {
-	parts initramfs.cpio "$E/fake.cpio"
-	export VIAL_BOOT_TIMEOUT=8
-	for how in noready silent chatter; do
-		vrun -125 fake $how
-		one_line 'did not answer'
+	[[ $stderr == *"switched itself off"* ]]
+	for how in noready silent chatter lie; do
+		status=0
+		wait "${pids[0]}" || status=$?
+		pids=("${pids[@]:1}")
+		stderr=$(cat $how.err)
+		echo "$how: $status $stderr"
+		if [ $how = lie ]; then
+			[ "$status" -eq 124 ]
+			one_line 'timed out'
+		else
+			[ "$status" -eq 125 ]
+			one_line 'did not answer'
+		fi
 	done
-	nothing_left
-}
-
-@test "guest: an agent that vanishes, and one that never lets go" {
-	parts initramfs.cpio "$E/fake.cpio"
-	vrun -125 fake vanish
-	one_line 'switched itself off'
-	vrun -124 fake lie --timeout 2 --stop-timeout 1
-	one_line 'timed out'
 	nothing_left
 }

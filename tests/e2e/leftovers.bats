@@ -113,7 +113,7 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 @test "leftovers: 50 boxes, somebody of each killed at a random moment" {
 	RANDOM=50
 	for i in $(seq 50); do
-		ms=$((RANDOM % 2500))
+		ms=$((RANDOM % 2000))
 		who=$((RANDOM % 4))
 		"$VIAL" run --rm "$IMAGE" sleep 1000 >/dev/null 2>&1 \
 			</dev/null 3>&- &

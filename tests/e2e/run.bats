@@ -187,6 +187,14 @@ refused()	# WORD... -- ARGUMENT...
 	nothing_left
 }
 
+@test "run: an initramfs without an agent is a guest that panics" {
+	echo nothing >nothing
+	echo nothing | cpio -o -H newc --quiet >none
+	parts initramfs.cpio "$PWD/none"
+	refused panicked -- "$IMAGE" true
+	nothing_left
+}
+
 @test "run: a missing monitor" {
 	parts vial-vmm none
 	refused vial-vmm -- "$IMAGE" true
