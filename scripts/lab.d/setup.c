@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -187,6 +188,40 @@ static void link_modules(const char *modules)
 		setup_die("link %s", path);
 }
 
+/* What a kernel does with its first and without its last VM, vCPU or limited
+ * group is to rewrite its own code, under the feet of the other CPUs. QEMU may
+ * go on with the old translation of such a place, and the CPU is caught there
+ * for good. So there is always one of each; the descriptors stay open. */
+static void hold_vm(int kvm, int irqchip)
+{
+	struct kvm_sregs s;
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0), cpu;
+
+	if (vm < 0 || (irqchip && ioctl(vm, KVM_CREATE_IRQCHIP, 0) < 0))
+		setup_die("VM");
+	fcntl(vm, F_SETFD, FD_CLOEXEC);
+	cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (cpu < 0 || ioctl(cpu, KVM_GET_SREGS, &s) < 0)
+		setup_die("vCPU");
+	fcntl(cpu, F_SETFD, FD_CLOEXEC);
+	s.apic_base &= ~(1ull << 11); /* its APIC is off */
+	if (irqchip && ioctl(cpu, KVM_SET_SREGS, &s) < 0)
+		setup_die("vCPU");
+}
+
+static void hold_code_still(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (kvm < 0)
+		setup_die("/dev/kvm");
+	hold_vm(kvm, 0);
+	hold_vm(kvm, 1);
+	if (mkdir("/sys/fs/cgroup/lab", 0755) < 0)
+		setup_die("cgroup");
+	write_file("/sys/fs/cgroup/lab/cpu.max", "100000 100000");
+}
+
 void setup_system(const char *modules)
 {
 	const struct rlimit files = { 1024, 1024 * 1024 };
@@ -203,6 +238,7 @@ void setup_system(const char *modules)
 	mkdir("/run/lock", 01777);
 	link_modules(modules);
 	make_nodes();
+	hold_code_still();
 	loopback_up();
 	sethostname("lab", 3);
 	setrlimit(RLIMIT_NOFILE, &files);
