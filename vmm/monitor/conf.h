@@ -39,10 +39,12 @@ struct monitor_conf {
 	int console_fd;		    /* -1: the console is not kept */
 	int control_fd;		    /* -1: none */
 	int vsock_fd;		    /* -1: no vsock device */
+	int lock_fd;		    /* -1: none; held, never looked at */
 	uint64_t console_max_bytes; /* 0: nothing is kept */
 	char cmdline[CONF_CMDLINE_MAX + 1];
 	struct conf_disk disk[CONF_MAX_DISKS];
 	unsigned ndisks;
 	bool tied;    /* end with the plan socket */
 	bool verbose; /* info lines */
+	bool balloon; /* free memory goes back to the host */
 };

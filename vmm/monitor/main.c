@@ -81,7 +81,8 @@ static int monitor_recv(struct monitor *m, struct err *e)
 {
 	char name[80];
 
-	if (recv_plan(PLAN_FD, &m->conf, e) < 0)
+	if (recv_plan(PLAN_FD, &m->conf, e) < 0 ||
+	    recv_close_others(&m->conf, PLAN_FD, e) < 0)
 		return err_wrap(e, "plan");
 	snprintf(name, sizeof(name), "vial-vmm %.12s", m->conf.id);
 	log_init(name, m->conf.verbose ? LOG_INFO : LOG_WARN);
@@ -114,6 +115,8 @@ static void monitor_devices(struct monitor *m)
 		};
 	}
 	m->dev[n++].type = DEV_RNG;
+	if (m->conf.balloon)
+		m->dev[n++].type = DEV_BALLOON;
 	mc->devs = m->dev;
 	mc->ndevs = n;
 }

@@ -157,6 +157,7 @@ static int check_shape(const Vial__Plan__Plan *p, struct monitor_conf *c,
 	c->console_max_bytes = p->console_max_bytes;
 	c->tied = p->tied;
 	c->verbose = p->verbose;
+	c->balloon = p->balloon;
 	return 0;
 }
 
@@ -179,6 +180,7 @@ int plan_check(const Vial__Plan__Plan *p, struct monitor_conf *conf,
 	    copy_fd(&conf->console_fd, p->console_fd, "console_fd", e) < 0 ||
 	    copy_fd(&conf->control_fd, p->control_fd, "control_fd", e) < 0 ||
 	    copy_fd(&conf->vsock_fd, p->vsock_fd, "vsock_fd", e) < 0 ||
+	    copy_fd(&conf->lock_fd, p->lock_fd, "lock_fd", e) < 0 ||
 	    check_disks(p, conf, e) < 0)
 		return -EINVAL;
 	return 0;

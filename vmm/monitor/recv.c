@@ -11,10 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* What a descriptor must be. */
 enum fd_kind {
@@ -34,8 +38,8 @@ struct fd_want {
 	ino_t ino;
 };
 
-/* Five of the machine, kvm, and each disk's layers and overlay. */
-#define MAX_WANT (6 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1))
+/* Six of the machine, kvm, the plan, and each disk's layers and overlay. */
+#define MAX_WANT (8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1))
 
 struct want_list {
 	struct fd_want want[MAX_WANT];
@@ -66,6 +70,7 @@ static void list_fill(struct want_list *l, const struct monitor_conf *c)
 	list_add(l, c->console_fd, FD_KEEP, "console_fd");
 	list_add(l, c->control_fd, FD_LISTEN, "control_fd");
 	list_add(l, c->vsock_fd, FD_LISTEN, "vsock_fd");
+	list_add(l, c->lock_fd, FD_KEEP, "lock_fd");
 	for (unsigned i = 0; i < c->ndisks; i++) {
 		for (unsigned j = 0; j < c->disk[i].nbase; j++) {
 			snprintf(name, sizeof(name), "disk %u layer %u", i, j);
@@ -221,4 +226,38 @@ int recv_plan(int fd, struct monitor_conf *conf, struct err *e)
 	int r = read_plan(fd, conf, e);
 
 	return r < 0 ? r : check_fds(conf, fd, e);
+}
+
+static int by_fd(const void *a, const void *b)
+{
+	int x = ((const struct fd_want *)a)->fd;
+	int y = ((const struct fd_want *)b)->fd;
+
+	return (x > y) - (x < y);
+}
+
+static int close_between(unsigned from, unsigned to, struct err *e)
+{
+	if (from > to || syscall(SYS_close_range, from, to, 0) == 0)
+		return 0;
+	return err_sys(e, "close descriptors %u to %u", from, to);
+}
+
+int recv_close_others(const struct monitor_conf *conf, int plan_fd,
+		      struct err *e)
+{
+	struct want_list l = { .n = 0 };
+	unsigned from = STDERR_FILENO + 1;
+
+	list_add(&l, plan_fd, FD_LISTEN, "plan");
+	list_fill(&l, conf);
+	qsort(l.want, l.n, sizeof(l.want[0]), by_fd);
+	for (unsigned i = 0; i < l.n; i++) {
+		unsigned fd = (unsigned)l.want[i].fd;
+
+		if (close_between(from, fd - 1, e) < 0)
+			return -e->code;
+		from = fd + 1;
+	}
+	return close_between(from, ~0u, e);
 }

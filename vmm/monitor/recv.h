@@ -14,3 +14,10 @@
  * after an error. -EPIPE: closed before a message; -EPROTO: inside it or not
  * decodable; -EINVAL: a field is wrong; -EBADF, -ENOTSOCK...: a descriptor. */
 int recv_plan(int fd, struct monitor_conf *conf, struct err *e);
+
+/* Closes whatever else the process was started with: every descriptor above
+ * the standard streams but plan_fd and those conf names. What a launcher let
+ * slip is not a right of the guest's neighbour. Before threads and before any
+ * descriptor of the monitor's own. */
+int recv_close_others(const struct monitor_conf *conf, int plan_fd,
+		      struct err *e);

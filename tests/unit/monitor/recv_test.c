@@ -16,6 +16,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -79,6 +81,7 @@ static void box_init(struct box *b)
 	b->plan.console_max_bytes = 1 << 20;
 	b->plan.control_fd = listen_fd(b);
 	b->plan.vsock_fd = listen_fd(b);
+	b->plan.lock_fd = file_fd(b);
 	b->plan.tied = 1;
 	for (int i = 0; i < 2; i++)
 		vial__plan__disk__init(&b->disk[i]);
@@ -151,6 +154,7 @@ static void a_right_plan_is_copied(void **state)
 	assert_int_equal(c.console_max_bytes, 1 << 20);
 	assert_int_equal(c.control_fd, b.plan.control_fd);
 	assert_int_equal(c.vsock_fd, b.plan.vsock_fd);
+	assert_int_equal(c.lock_fd, b.plan.lock_fd);
 	assert_int_equal(c.ndisks, 1);
 	assert_string_equal(c.disk[0].serial, "root");
 	assert_int_equal(c.disk[0].nbase, 2);
@@ -171,18 +175,63 @@ static void what_is_absent_is_minus_one(void **state)
 	(void)state;
 	box_init(&b);
 	b.plan.initrd_fd = b.plan.console_fd = b.plan.control_fd = 0;
-	b.plan.vsock_fd = b.disk[0].overlay_fd = 0;
+	b.plan.vsock_fd = b.plan.lock_fd = b.disk[0].overlay_fd = 0;
 	b.plan.cmdline = NULL;
 	assert_int_equal(send_box(&b, &c, &e), 0);
 	assert_int_equal(c.initrd_fd, -1);
 	assert_int_equal(c.console_fd, -1);
 	assert_int_equal(c.control_fd, -1);
 	assert_int_equal(c.vsock_fd, -1);
+	assert_int_equal(c.lock_fd, -1);
 	assert_int_equal(c.disk[0].overlay_fd, -1);
 	assert_string_equal(c.cmdline, "");
 	b.plan.n_disks = 0;
 	assert_int_equal(send_box(&b, &c, &e), 0);
 	assert_int_equal(c.ndisks, 0);
+	box_fini(&b);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* In a child, whose descriptors are its own. Returns what is wrong, or 0. */
+static int close_others(const struct box *b, const struct monitor_conf *c)
+{
+	int plan = fcntl(0, F_DUPFD, 200), low = fcntl(0, F_DUPFD, 3);
+	int middle = fcntl(0, F_DUPFD, (int)b->plan.kernel_fd + 1);
+	int high = fcntl(0, F_DUPFD, plan + 10);
+	struct err e;
+
+	if (plan < 0 || low < 0 || middle < 0 || high < 0)
+		return 1;
+	if (recv_close_others(c, plan, &e) < 0)
+		return 2;
+	for (unsigned i = 0; i < b->nfds; i++)
+		if (!is_open(b->fds[i]))
+			return 3;
+	if (!is_open(plan) || !is_open(0) || !is_open(1) || !is_open(2))
+		return 4;
+	return is_open(low) || is_open(middle) || is_open(high) ? 5 : 0;
+}
+
+static void what_no_plan_names_is_closed(void **state)
+{
+	struct monitor_conf c;
+	struct box b;
+	struct err e;
+	pid_t child;
+	int status;
+
+	(void)state;
+	box_init(&b);
+	assert_int_equal(send_box(&b, &c, &e), 0);
+	child = fork();
+	if (child == 0)
+		_exit(close_others(&b, &c));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	box_fini(&b);
 }
 
@@ -552,6 +601,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_right_plan_is_copied),
 		cmocka_unit_test(what_is_absent_is_minus_one),
+		cmocka_unit_test(what_no_plan_names_is_closed),
 		cmocka_unit_test(not_a_byte_more_is_read),
 		cmocka_unit_test(broken_frames),
 		cmocka_unit_test(each_wrong_thing_is_named),

@@ -47,6 +47,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.console_max_bytes = CONSOLE_MAX;
 	plan.control_fd = SHIM_FD_CONTROL;
 	plan.vsock_fd = SHIM_FD_VSOCK;
+	plan.lock_fd = SHIM_FD_LOCK;
 	plan.n_disks = 1;
 	plan.disks = disks;
 	plan.tied = true;
