@@ -115,8 +115,6 @@ static void monitor_devices(struct monitor *m)
 		};
 	}
 	m->dev[n++].type = DEV_RNG;
-	if (m->conf.balloon)
-		m->dev[n++].type = DEV_BALLOON;
 	mc->devs = m->dev;
 	mc->ndevs = n;
 }
