@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-static char *features[] = { "exec", "tty", "tar", "stats", "kill_rest" };
+static char *features[] = { "exec", "tty", "tar", "stats", "kill_rest", "caps" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)

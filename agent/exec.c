@@ -237,6 +237,9 @@ static int start_prepare(struct start *s, struct job *j,
 	s->spawn.argv = s->argv;
 	s->spawn.cwd = *x->cwd ? x->cwd : "/";
 	s->spawn.make_cwd = x->make_cwd;
+	*stage = "caps";
+	if (caps_choose(&s->spawn.caps, x, e) < 0)
+		return -e->code;
 	*stage = "rlimit";
 	if (start_limits(s, j->agent, x, e) < 0)
 		return -e->code;

@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define GENERATION 1
+#define GENERATION 2
 
 static struct log_limit limit;
 

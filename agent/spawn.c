@@ -22,7 +22,7 @@ static const char *const stage_names[] = {
 	[SPAWN_TERMINAL] = "tty",  [SPAWN_STDIO] = "stdio",
 	[SPAWN_RLIMIT] = "rlimit", [SPAWN_MKDIR] = "mkdir",
 	[SPAWN_CHDIR] = "chdir",   [SPAWN_IDS] = "setuid",
-	[SPAWN_EXEC] = "exec",
+	[SPAWN_CAPS] = "caps",	   [SPAWN_EXEC] = "exec",
 };
 _Static_assert(ARRAY_LEN(stage_names) == SPAWN_NSTAGES, "a stage has no name");
 
@@ -119,6 +119,19 @@ static bool child_enter(struct spawn *s)
 	return true;
 }
 
+/* The bound first, which takes power to lower; the rest when the ids are set.
+ */
+static bool child_user(struct spawn *s)
+{
+	if (!caps_bound(&s->caps))
+		return child_fails(s, SPAWN_CAPS);
+	if (!child_enter(s))
+		return false;
+	if (!caps_take(&s->caps, (s->set_ids ? s->uid : geteuid()) == 0))
+		return child_fails(s, SPAWN_CAPS);
+	return true;
+}
+
 static void child_try(struct spawn *s, const char *path)
 {
 	/* When it works, this is the last word: the memory is shared. */
@@ -172,7 +185,7 @@ static void child_run(void *arg)
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (!child_stdio(s) || !child_limits(s) || !child_enter(s))
+	if (!child_stdio(s) || !child_limits(s) || !child_user(s))
 		return;
 	/* Last, so that nothing interrupts the above. */
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -235,6 +248,9 @@ int spawn_explain(const struct spawn *s, struct err *e)
 			       s->cwd);
 	if (s->stage == SPAWN_CHDIR)
 		return err_set(e, s->error, "chdir to cwd (\"%s\"): %s", s->cwd,
+			       strerror(s->error));
+	if (s->stage == SPAWN_CAPS)
+		return err_set(e, s->error, "capabilities: %s",
 			       strerror(s->error));
 	return err_set(e, s->error, "%s: %s", spawn_stage_name(s->stage),
 		       strerror(s->error));

@@ -9,6 +9,7 @@
  * the agent's memory stays its own. */
 #pragma once
 
+#include "agent/caps.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ enum spawn_stage {
 	SPAWN_MKDIR,
 	SPAWN_CHDIR,
 	SPAWN_IDS,
+	SPAWN_CAPS,
 	SPAWN_EXEC,
 	SPAWN_NSTAGES,
 };
@@ -47,6 +49,7 @@ struct spawn {
 	size_t ngroups;
 	const struct spawn_limit *limits;
 	size_t nlimits;
+	struct caps caps;
 	int fd[3];     /* become 0, 1, 2; all above 2 */
 	bool tty;      /* fd[0] is to be the controlling terminal */
 	int cgroup_fd; /* -1: stay in the agent's */

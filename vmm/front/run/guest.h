@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#define GUEST_GENERATION 1
+#define GUEST_GENERATION 2
 
 struct guest {
 	struct loop *loop;
