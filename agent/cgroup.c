@@ -37,10 +37,26 @@ void cgroups_init(struct cgroups *cs, const char *mount)
 	*cs = (struct cgroups){ .fd = -1 };
 	if (top < 0 || faccessat(top, "cgroup.controllers", F_OK, 0) < 0)
 		return;
-	cgroup_write(top, "cgroup.subtree_control", "+memory");
+	/* A kernel without one of them refuses the line. */
+	if (!cgroup_write(top, "cgroup.subtree_control", "+memory +pids"))
+		cgroup_write(top, "cgroup.subtree_control", "+memory");
 	mkdirat(top, "jobs", 0755);
 	cs->fd = openat(top, "jobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cgroup_write(cs->fd, "cgroup.subtree_control", "+memory");
+}
+
+int cgroups_limit_pids(const struct cgroups *cs, uint64_t max, struct err *e)
+{
+	char text[24];
+
+	if (max == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64, max);
+	if (cs->fd < 0 || !cgroup_write(cs->fd, "pids.max", text))
+		return err_set(e, ENOTSUP,
+			       "limit of processes: the guest's kernel cannot "
+			       "keep it");
+	return 0;
 }
 
 void cgroups_fini(struct cgroups *cs)

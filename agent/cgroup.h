@@ -5,6 +5,8 @@
  * jobs fall back to process groups. */
 #pragma once
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +26,9 @@ struct cgroup {
 /* Below the cgroup2 that is mounted at mount. Failing only means that there is
  * none. */
 void cgroups_init(struct cgroups *cs, const char *mount);
+/* At most so many processes and threads of all jobs together; 0: no limit.
+ * -ENOTSUP: there is nothing to hold them back with. */
+int cgroups_limit_pids(const struct cgroups *cs, uint64_t max, struct err *e);
 void cgroups_fini(struct cgroups *cs);
 /* Removes groups whose last process has gone since. */
 void cgroups_sweep(struct cgroups *cs);

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-static char *features[] = { "exec", "tty", "tar", "stats", "kill_rest", "caps" };
+static char *features[] = { "exec",	 "tty",	 "tar", "stats",
+			    "kill_rest", "caps", "tune" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)

@@ -158,14 +158,19 @@ static int disk_explain(struct err *e, const char *path, const char *fstype)
 static int root_attach(const struct mount_root *r, struct err *e)
 {
 	const char *fstype = *r->fstype ? r->fstype : "ext4";
-	unsigned long flags = r->readonly ? MS_RDONLY : 0;
 	char path[280];
+	bool done;
 
 	if (disk_find(r->serial, path, sizeof(path), e) < 0)
 		return -e->code;
 	if (mkdir(NEW_ROOT, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "mkdir " NEW_ROOT);
-	if (mount(path, NEW_ROOT, fstype, flags, NULL) < 0)
+	/* Mount points and names are still to be made in it, where it can be
+	 * written to at all. */
+	done = mount(path, NEW_ROOT, fstype, 0, NULL) == 0;
+	if (!done && r->readonly && (errno == EROFS || errno == EACCES))
+		done = mount(path, NEW_ROOT, fstype, MS_RDONLY, NULL) == 0;
+	if (!done)
 		return disk_explain(e, path, fstype);
 	return 0;
 }

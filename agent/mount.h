@@ -11,7 +11,7 @@
 struct mount_root {
 	const char *serial; /* of the virtio-blk disk */
 	const char *fstype;
-	bool readonly;
+	bool readonly;	    /* a disk that cannot be written to will do */
 	uint64_t shm_bytes; /* 0: 64 MiB */
 };
 

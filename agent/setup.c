@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/mount.h"
 #include "agent/net.h"
+#include "agent/tune.h"
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -109,7 +110,10 @@ static int setup_guest(struct agent *a, const Vial__Agent__Setup *s,
 		return -e->code;
 	setup_files(a->hostname);
 	cgroups_init(&a->cgroups, CGROUP_MOUNT);
-	return 0;
+	if (tune_hosts("/etc/hosts", s->hosts, s->n_hosts, e) < 0 ||
+	    tune_sysctls("/proc/sys", s->sysctls, s->n_sysctls, e) < 0)
+		return -e->code;
+	return cgroups_limit_pids(&a->cgroups, s->pids_max, e);
 }
 
 int setup_apply(struct agent *a, const Vial__Agent__Setup *s,
@@ -130,6 +134,10 @@ int setup_apply(struct agent *a, const Vial__Agent__Setup *s,
 			return -e->code;
 		*kind = VIAL__AGENT__FAILED__KIND__OTHER;
 		if (setup_guest(a, s, e) < 0)
+			return -e->code;
+		/* Last: all of the above may have files to make. */
+		if (s->root_readonly && *s->root_serial &&
+		    tune_root_readonly(e) < 0)
 			return -e->code;
 	}
 	a->was_set_up = true;

@@ -2,6 +2,7 @@
 /* In a plain folder that looks like a cgroup2: what is written and read. */
 #include "agent/cgroup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +97,7 @@ static void one_job(void **state)
 	(void)state;
 	cgroups_init(&cs, dir);
 	assert_true(cs.fd >= 0);
-	holds("cgroup.subtree_control", "+memory");
+	holds("cgroup.subtree_control", "+memory +pids");
 	cgroup_open(&cs, &g, 0xab);
 	assert_true(g.fd >= 0);
 	assert_true(there(JOB));
@@ -121,11 +122,32 @@ static void one_job(void **state)
 	cgroups_fini(&cs);
 }
 
+static void limit_of_processes(void **state)
+{
+	struct cgroups cs;
+	struct err e;
+
+	(void)state;
+	cgroups_init(&cs, "/usr");
+	assert_int_equal(cgroups_limit_pids(&cs, 0, &e), 0);
+	assert_int_equal(cgroups_limit_pids(&cs, 5, &e), -ENOTSUP);
+	cgroups_init(&cs, dir);
+	/* No such file: a kernel that cannot. */
+	assert_int_equal(cgroups_limit_pids(&cs, 5, &e), -ENOTSUP);
+	put("jobs/pids.max", "");
+	assert_int_equal(cgroups_limit_pids(&cs, 0, &e), 0);
+	holds("jobs/pids.max", "");
+	assert_int_equal(cgroups_limit_pids(&cs, 500, &e), 0);
+	holds("jobs/pids.max", "500");
+	cgroups_fini(&cs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_cgroup2),
 		cmocka_unit_test(one_job),
+		cmocka_unit_test(limit_of_processes),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
