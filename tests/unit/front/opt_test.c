@@ -35,7 +35,12 @@ static const struct opt table[] = {
 	OPT_FLAG('i', "interactive", struct what, it, "Stdin"),
 	OPT_FLAG('t', "tty", struct what, tt, "Terminal"),
 	OPT_STR(0, "name", struct what, name, "NAME", "Name"),
-	OPT_SET('e', "env", set_env, "NAME=VALUE", "Variable"),
+	OPT_LIST('e', "env", set_env, "NAME=VALUE", "Variable"),
+	OPT_GROUP("For others"),
+	OPT_IGNORED(0, "restart", "POLICY", "no|", "nothing restarts a box"),
+	OPT_IGNORED('P', "publish-all", NULL, NULL, "there is no network"),
+	OPT_REFUSED(0, "gpus", "GPUS", NULL, "a box has none"),
+	OPT_REFUSED(0, "platform", "OS/ARCH", "linux/amd64", "not this host's"),
 	OPT_END
 };
 
@@ -130,6 +135,75 @@ static void asks_for_help(void **state)
 	assert_true(parse("run image --help") == 1 && !help);
 }
 
+static int parse_mixed(const char *line, char *words, size_t size)
+{
+	static char copy[256];
+	static char *argv[32];
+	int argc = 0, first;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	w = (struct what){ .name = NULL };
+	first = opt_parse_mixed(table, argc, argv, &w, &help, &e);
+	*words = '\0';
+	for (int i = MAX(first, 1); i < argc; i++)
+		snprintf(words + strlen(words), size - strlen(words), "%s,",
+			 argv[i]);
+	return first;
+}
+
+static void options_behind_words(void **state)
+{
+	char words[128];
+
+	(void)state;
+	assert_int_equal(parse_mixed("rm a -i b --name x c", words, 128), 4);
+	assert_string_equal(words, "a,b,c,");
+	assert_true(w.it);
+	assert_string_equal(w.name, "x");
+	assert_int_equal(parse_mixed("rm a -t -- -i b", words, 128), 3);
+	assert_string_equal(words, "a,-i,b,");
+	assert_true(w.tt && !w.it);
+	assert_int_equal(parse_mixed("rm a b - c", words, 128), 1);
+	assert_string_equal(words, "a,b,-,c,");
+	assert_int_equal(parse_mixed("rm -e 1 a -e 2", words, 128), 5);
+	assert_string_equal(w.seen, "[1][2]");
+	assert_int_equal(parse_mixed("rm a --nmae", words, 128), -EINVAL);
+	assert_true(parse_mixed("rm a --help", words, 128) > 0 && help);
+	assert_int_equal(parse_mixed("rm", words, 128), 1);
+}
+
+static void what_others_want(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("run --restart no x"), 3);
+	assert_int_equal(parse("run --restart= x"), 2);
+	assert_int_equal(parse("run --restart always -P x"), 4);
+	assert_int_equal(parse("run --publish-all=false x"), 2);
+	assert_int_equal(parse("run --platform linux/amd64 x"), 3);
+	assert_int_equal(parse("run --platform linux/amd x"), -EINVAL);
+	assert_string_equal(e.msg, "--platform linux/amd: not this host's");
+	assert_int_equal(parse("run --gpus all x"), -EINVAL);
+	assert_string_equal(e.msg, "--gpus all: a box has none");
+	/* A heading is no option. */
+	assert_int_equal(parse("run --=x y"), -EINVAL);
+	/* Nobody is pointed to what does nothing. */
+	assert_int_equal(parse("run --restrat x"), -EINVAL);
+	assert_string_equal(e.msg, "unknown flag: --restrat");
+}
+
+static void what_a_value_is(void **state)
+{
+	(void)state;
+	assert_int_equal(opt_takes(NULL), OPT_VALUE_NONE);
+	assert_int_equal(opt_takes("FILE"), OPT_VALUE_FILE);
+	assert_int_equal(opt_takes("HOST:GUEST"), OPT_VALUE_FILE);
+	assert_int_equal(opt_takes("BOX..."), OPT_VALUE_BOX);
+	assert_int_equal(opt_takes("BOXES"), OPT_VALUE_TEXT);
+	assert_int_equal(opt_takes("[ARG]"), OPT_VALUE_TEXT);
+}
+
 static void nearest(void **state)
 {
 	const char *names[] = { "run", "ps", NULL, "doctor", "version" };
@@ -152,8 +226,12 @@ static void help_lists_all(void **state)
 	opt_help(table, f);
 	fclose(f);
 	for (const struct opt *o = table; o->name; o++)
-		assert_non_null(strstr(text, o->help));
-	assert_non_null(strstr(text, "-e, --env NAME=VALUE"));
+		if (o->kind == OPT_KIND_OWN || o->kind == OPT_KIND_GROUP)
+			assert_non_null(strstr(text, o->help));
+	assert_non_null(strstr(text, "-e, --env NAME=VALUE..."));
+	assert_non_null(strstr(text, "\nFor others:\n"));
+	assert_non_null(strstr(text, "\n  --restart --publish-all\n"));
+	assert_null(strstr(text, "gpus"));
 	free(text);
 }
 
@@ -165,6 +243,9 @@ int main(void)
 		cmocka_unit_test(ends_at_the_image),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(asks_for_help),
+		cmocka_unit_test(options_behind_words),
+		cmocka_unit_test(what_others_want),
+		cmocka_unit_test(what_a_value_is),
 		cmocka_unit_test(nearest),
 		cmocka_unit_test(help_lists_all),
 	};

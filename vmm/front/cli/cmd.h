@@ -13,6 +13,10 @@ struct cmd {
 	const char *summary;	/* one line */
 	const struct opt *opts;
 	const char *more;	/* end of the help; may be NULL */
+	const char *example;	/* lines that work as typed; may be NULL */
+	/* Options are also found behind words. Not for commands that hand
+	 * words on, such as run and exec. */
+	bool mixed;
 	/* argv[0] is the command's name. Returns the exit status. */
 	int (*run)(const struct cmd *c, int argc, char **argv);
 };

@@ -2,59 +2,13 @@
 #include "cli/opt.h"
 
 #include "base/auto.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define NAME_MAX_LEN 32
-#define TABLE_MAX 64
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	return MIN(MIN(a, b), c);
-}
-
-/* Letters to change, add, drop or swap to make b of a. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > NAME_MAX_LEN || lb > NAME_MAX_LEN)
-		return NAME_MAX_LEN;
-	for (size_t i = 0; i <= la; i++)
-		d[i][0] = i;
-	for (size_t j = 0; j <= lb; j++)
-		d[0][j] = j;
-	for (size_t i = 1; i <= la; i++)
-		for (size_t j = 1; j <= lb; j++) {
-			d[i][j] =
-				min3(d[i - 1][j] + 1, d[i][j - 1] + 1,
-				     d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1])
-				d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
-		}
-	return d[la][lb];
-}
-
-const char *opt_nearest(const char *word, const char *const *names,
-			size_t count)
-{
-	const char *best = NULL;
-	size_t least = NAME_MAX_LEN;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t d = names[i] ? distance(word, names[i]) : NAME_MAX_LEN;
-
-		/* A third of the word may be wrong, one letter always. */
-		if (d < least && d <= MAX(strlen(word) / 3, 1u)) {
-			least = d;
-			best = names[i];
-		}
-	}
-	return best;
-}
+#define TABLE_MAX 128
 
 static int unknown_long(const struct opt *table, const char *name,
 			struct err *e)
@@ -62,8 +16,10 @@ static int unknown_long(const struct opt *table, const char *name,
 	const char *names[TABLE_MAX] = { "help" }, *near;
 	size_t n = 1;
 
+	/* Those that do nothing are not worth a hint. */
 	for (; table->name && n < TABLE_MAX; table++)
-		names[n++] = table->name;
+		if (table->kind == OPT_KIND_OWN)
+			names[n++] = table->name;
 	near = opt_nearest(name, names, n);
 	if (near)
 		return err_set(e, EINVAL,
@@ -75,7 +31,7 @@ static int unknown_long(const struct opt *table, const char *name,
 static const struct opt *find_long(const struct opt *table, const char *name)
 {
 	for (; table->name; table++)
-		if (strcmp(table->name, name) == 0)
+		if (*name && strcmp(table->name, name) == 0)
 			return table;
 	return NULL;
 }
@@ -83,9 +39,36 @@ static const struct opt *find_long(const struct opt *table, const char *name)
 static const struct opt *find_letter(const struct opt *table, char letter)
 {
 	for (; table->name; table++)
-		if (table->letter == letter)
+		if (table->letter && table->letter == letter)
 			return table;
 	return NULL;
+}
+
+/* Whether value is one of "a|b|c". */
+static bool one_of(const char *value, const char *list)
+{
+	size_t len = strlen(value);
+
+	while (list) {
+		if (strncmp(list, value, len) == 0 &&
+		    (list[len] == '|' || list[len] == '\0'))
+			return true;
+		list = strchr(list, '|');
+		list = list ? list + 1 : NULL;
+	}
+	return false;
+}
+
+/* An option of docker's that no box has a use for. */
+static int set_foreign(const struct opt *o, const char *value, struct err *e)
+{
+	if (one_of(value, o->fine))
+		return 0;
+	if (o->kind == OPT_KIND_REFUSED)
+		return err_set(e, EINVAL, "--%s %s: %s", o->name,
+			       o->arg ? value : "is refused", o->help);
+	log_warn("--%s is ignored: %s", o->name, o->help);
+	return 0;
 }
 
 static int set_flag(const struct opt *o, const char *value, void *what,
@@ -99,6 +82,8 @@ static int set_flag(const struct opt *o, const char *value, void *what,
 			       "--%s is a flag: '%s' must be true "
 			       "or false",
 			       o->name, value);
+	if (o->kind != OPT_KIND_OWN)
+		return on ? set_foreign(o, "true", e) : 0;
 	*(bool *)((char *)what + o->flag - 1) = on;
 	return 0;
 }
@@ -106,6 +91,8 @@ static int set_flag(const struct opt *o, const char *value, void *what,
 static int set_value(const struct opt *o, const char *value, void *what,
 		     struct err *e)
 {
+	if (o->kind != OPT_KIND_OWN)
+		return set_foreign(o, value, e);
 	if (o->str) {
 		*(const char **)(void *)((char *)what + o->str - 1) = value;
 		return 0;
@@ -174,9 +161,25 @@ static int parse_short(const struct opt *table, const char *word,
 		}
 		if (p[1] == '=')
 			return set_flag(o, rest, what, e) < 0 ? -EINVAL : 1;
-		set_flag(o, NULL, what, e);
+		if (set_flag(o, NULL, what, e) < 0)
+			return -EINVAL;
 	}
 	return 1;
+}
+
+/* The options at argv[i], with all that belongs to them. Returns how many
+ * words these are, 0 when argv[i] is none. */
+static int parse_one(const struct opt *table, int argc, char **argv, int i,
+		     void *what, bool *help, struct err *e)
+{
+	const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+	char *word = argv[i];
+
+	if (word[0] != '-' || !word[1])
+		return 0;
+	if (word[1] == '-')
+		return parse_long(table, word + 2, next, what, help, e);
+	return parse_short(table, word + 1, next, what, help, e);
 }
 
 int opt_parse(const struct opt *table, int argc, char **argv, void *what,
@@ -185,33 +188,49 @@ int opt_parse(const struct opt *table, int argc, char **argv, void *what,
 	int i = 1;
 
 	*help = false;
-	while (i < argc && argv[i][0] == '-' && argv[i][1] && !*help) {
-		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+	while (i < argc && !*help) {
 		int took;
 
 		if (strcmp(argv[i], "--") == 0)
 			return i + 1;
-		took = argv[i][1] == '-' ? parse_long(table, argv[i] + 2, next,
-						      what, help, e)
-					 : parse_short(table, argv[i] + 1, next,
-						       what, help, e);
-		if (took < 0)
-			return took;
+		took = parse_one(table, argc, argv, i, what, help, e);
+		if (took <= 0)
+			return took < 0 ? took : i;
 		i += took;
 	}
 	return i;
 }
 
-void opt_help(const struct opt *table, FILE *out)
+/* Puts argv[at] and the len - 1 words behind it at argv[to], to <= at. */
+static void move_down(char **argv, int to, int at, int len)
 {
-	for (; table->name; table++) {
-		char left[48], letter[8] = "    ";
+	for (int n = 0; n < len; n++)
+		for (int i = at + n; i > to + n; i--) {
+			char *word = argv[i];
 
-		if (table->letter)
-			snprintf(letter, sizeof(letter), "-%c, ",
-				 table->letter);
-		snprintf(left, sizeof(left), "%s--%s%s%s", letter, table->name,
-			 table->arg ? " " : "", table->arg ? table->arg : "");
-		fprintf(out, "  %-31s %s\n", left, table->help);
+			argv[i] = argv[i - 1];
+			argv[i - 1] = word;
+		}
+}
+
+int opt_parse_mixed(const struct opt *table, int argc, char **argv, void *what,
+		    bool *help, struct err *e)
+{
+	int first = 1; /* word that is no option */
+
+	*help = false;
+	for (int i = 1; i < argc && !*help;) {
+		bool end = strcmp(argv[i], "--") == 0;
+		int took = end ? 1
+			       : parse_one(table, argc, argv, i, what, help, e);
+
+		if (took < 0)
+			return took;
+		move_down(argv, first, i, took);
+		first += took;
+		if (end)
+			break;
+		i += MAX(took, 1);
 	}
+	return first;
 }
