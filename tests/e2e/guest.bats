@@ -74,6 +74,14 @@ teardown() { common_teardown; }
 	nothing_left
 }
 
+@test "guest: memory above 4 GiB is not set aside for devices that are not there" {
+	total=$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)
+	[ "$total" -gt $((5 << 20)) ] || skip "a host of less than 5 GiB"
+	vrun -0 box -m 4608m -- awk '/^MemTotal/ { print $2 }' /proc/meminfo
+	# Page tables and the kernel take 98 MiB of it.
+	[ "$output" -gt $(((4608 - 130) << 10)) ]
+}
+
 @test "guest: a full disk is the command's own affair" {
 	vrun -1 box dd if=/dev/zero of=/big bs=1M count=200
 	[[ $stderr == *"No space left on device"* ]]

@@ -5,7 +5,9 @@
 
 /* reboot=k: through the keyboard controller, so that a triple fault always
  * means a crash. The controller's status must read as zero: 0xff costs 65536
- * polls. random.trust_bootloader: the seed in setup_data counts. */
+ * polls. random.trust_bootloader: the seed in setup_data counts. swiotlb: with
+ * RAM above 4 GiB the kernel would set 64 MiB aside for devices that reach no
+ * further; there are none. */
 const struct arch_map arch_map = {
 	.virtio_base = { VIRTIO_AT },
 	.virtio_slots = VIRTIO_SLOTS,
@@ -19,7 +21,7 @@ const struct arch_map arch_map = {
 	.reset_port = KBD_PORT,
 	.reset_value = KBD_RESET,
 	.cmdline = "console=ttyS0 8250.nr_uarts=1 reboot=k "
-		   "random.trust_bootloader=on",
+		   "random.trust_bootloader=on swiotlb=noforce",
 };
 
 unsigned arch_ram(uint64_t ram_bytes, struct arch_range *out)
