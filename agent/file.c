@@ -32,6 +32,7 @@ struct file {
 	struct timer timer; /* for the stream to come */
 	int verdict;	    /* the child's result comes out here */
 	bool put;
+	struct tar_how how;
 	char path[];
 };
 
@@ -117,9 +118,9 @@ static void file_child(const struct file *f, int stream, int verdict,
 	/* Names in archives are UTF-8; this locale is built in. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	if (f->put)
-		tar_put(CHILD_STREAM, early, len, f->path, &r);
+		tar_put(CHILD_STREAM, early, len, f->path, &f->how, &r);
 	else
-		tar_get(CHILD_STREAM, f->path, &r);
+		tar_get(CHILD_STREAM, f->path, &f->how, &r);
 	fd_write_full(CHILD_VERDICT, &r, sizeof(r));
 	_exit(0);
 }
@@ -163,7 +164,8 @@ struct file *file_find(const struct agent *a, uint64_t key)
 }
 
 static struct file *file_new(struct agent *a, struct caller *owner,
-			     uint64_t key, const char *path, bool put)
+			     uint64_t key, const char *path,
+			     const struct tar_how *how, bool put)
 {
 	size_t len = strlen(path) + 1;
 	struct file *f;
@@ -178,6 +180,7 @@ static struct file *file_new(struct agent *a, struct caller *owner,
 	f->owner = owner;
 	f->verdict = -1;
 	f->put = put;
+	f->how = *how;
 	memcpy(f->path, path, len);
 	f->next = a->files;
 	a->files = f;
@@ -185,8 +188,17 @@ static struct file *file_new(struct agent *a, struct caller *owner,
 	return f;
 }
 
-void file_start(struct agent *a, struct caller *owner, uint64_t key,
-		const char *path, bool put)
+static void file_refused(struct agent *a, struct caller *owner, uint64_t key,
+			 Vial__Agent__Failed__Kind kind, bool put,
+			 const struct err *e)
+{
+	event_failed((struct reply){ &a->callers, owner, key }, kind,
+		     put ? "put" : "get", e);
+	callers_drop_key(&a->callers, key);
+}
+
+static void file_start(struct agent *a, struct caller *owner, uint64_t key,
+		       const char *path, const struct tar_how *how, bool put)
 {
 	struct caller *stream = caller_find(&a->callers, key, CALLER_TAR);
 	struct file *f = NULL;
@@ -196,13 +208,11 @@ void file_start(struct agent *a, struct caller *owner, uint64_t key,
 		err_set(&e, EEXIST, "this key is in use");
 	else if (*path != '/')
 		err_set(&e, EINVAL, "path \"%s\" is not absolute", path);
-	else if (!(f = file_new(a, owner, key, path, put)))
+	else if (!(f = file_new(a, owner, key, path, how, put)))
 		err_set(&e, EAGAIN, "too many archives at once");
 	if (!f) {
-		event_failed((struct reply){ &a->callers, owner, key },
-			     VIAL__AGENT__FAILED__KIND__BAD_REQUEST,
-			     put ? "put" : "get", &e);
-		callers_drop_key(&a->callers, key);
+		file_refused(a, owner, key,
+			     VIAL__AGENT__FAILED__KIND__BAD_REQUEST, put, &e);
 		return;
 	}
 	if (stream) {
@@ -218,6 +228,44 @@ void file_start(struct agent *a, struct caller *owner, uint64_t key,
 		file_failed(f, VIAL__AGENT__FAILED__KIND__OTHER, &e);
 	else
 		timer_set(&f->timer, CALLER_WAIT_MS);
+}
+
+static int file_owner(const struct agent *a, const char *who,
+		      struct tar_how *how, struct err *e)
+{
+	struct user u;
+	int r = user_lookup(&a->users, who, NULL, 0, &u, e);
+
+	if (r < 0)
+		return r;
+	if (!a->can_set_ids && u.uid != geteuid())
+		return err_set(e, EPERM, "the agent cannot give to user %.64s",
+			       who);
+	how->set_owner = true;
+	how->uid = u.uid;
+	how->gid = u.gid;
+	return 0;
+}
+
+void file_put(struct agent *a, struct caller *owner,
+	      const Vial__Agent__PutTar *q)
+{
+	struct tar_how how = { .no_overwrite_dir = q->no_overwrite_dir };
+	struct err e;
+
+	if (*q->user && file_owner(a, q->user, &how, &e) < 0)
+		file_refused(a, owner, q->key,
+			     VIAL__AGENT__FAILED__KIND__BAD_USER, true, &e);
+	else
+		file_start(a, owner, q->key, q->path, &how, true);
+}
+
+void file_get(struct agent *a, struct caller *owner,
+	      const Vial__Agent__GetTar *q)
+{
+	const struct tar_how how = { .follow = q->follow };
+
+	file_start(a, owner, q->key, q->path, &how, false);
 }
 
 void files_disowned(struct agent *a, const struct caller *c)

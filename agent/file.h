@@ -6,13 +6,16 @@
 #pragma once
 
 #include "agent/caller.h"
+#include "proto/agent.pb-c.h"
 
 struct agent;
 struct file;
 
 /* Answers with TarDone or Failed, in the end. */
-void file_start(struct agent *a, struct caller *owner, uint64_t key,
-		const char *path, bool put);
+void file_put(struct agent *a, struct caller *owner,
+	      const Vial__Agent__PutTar *q);
+void file_get(struct agent *a, struct caller *owner,
+	      const Vial__Agent__GetTar *q);
 struct file *file_find(const struct agent *a, uint64_t key);
 /* The TAR stream of it; fd is taken over when true is returned. */
 bool file_attach(struct file *f, int fd, const void *early, size_t len);

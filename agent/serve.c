@@ -108,7 +108,7 @@ static int op_put_tar(struct agent *a, struct caller *c,
 		      const Vial__Agent__Request *q, struct err *e)
 {
 	(void)e;
-	file_start(a, c, q->put_tar->key, q->put_tar->path, true);
+	file_put(a, c, q->put_tar);
 	return 0;
 }
 
@@ -116,7 +116,7 @@ static int op_get_tar(struct agent *a, struct caller *c,
 		      const Vial__Agent__Request *q, struct err *e)
 {
 	(void)e;
-	file_start(a, c, q->get_tar->key, q->get_tar->path, false);
+	file_get(a, c, q->get_tar);
 	return 0;
 }
 

@@ -7,16 +7,19 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define BLOCK 65536
 /* An archive ends with at least one block of zeros. */
 #define TAR_BLOCK 512
+#define MQUEUE_MAGIC 0x19800202
 
 struct tar_in {
 	int fd;
@@ -93,14 +96,61 @@ static int tar_put_data(struct archive *a, struct archive *disk,
 	}
 }
 
+/* The folder that is unpacked into. */
+static bool tar_is_top(const char *name)
+{
+	return strspn(name, "./") == strlen(name) && !strstr(name, "..");
+}
+
+/* Whether what is there and what comes are both folders, or both not. */
+static int tar_put_clash(const char *name, bool dir, struct tar_result *r)
+{
+	char plain[PATH_MAX];
+	size_t len = strlen(name);
+	struct stat st;
+
+	/* A slash behind it would follow a link. */
+	while (len > 1 && name[len - 1] == '/')
+		len--;
+	if (len >= sizeof(plain))
+		return 0; /* cannot be there */
+	memcpy(plain, name, len);
+	plain[len] = '\0';
+	if (lstat(plain, &st) < 0 || S_ISDIR(st.st_mode) == dir)
+		return 0;
+	if (dir)
+		err_set(&r->err, EEXIST,
+			"cannot overwrite non-directory \"%.128s\" with a "
+			"directory",
+			plain);
+	else
+		err_set(&r->err, EEXIST,
+			"cannot overwrite directory \"%.128s\" with a "
+			"non-directory",
+			plain);
+	return tar_fail(r, TAR_PATH, -EEXIST);
+}
+
 static int tar_put_entry(struct archive *a, struct archive *disk,
-			 struct archive_entry *entry, struct tar_result *r)
+			 struct archive_entry *entry, const struct tar_how *how,
+			 struct tar_result *r)
 {
 	const char *name = archive_entry_pathname(entry);
+	bool dir = archive_entry_filetype(entry) == AE_IFDIR;
 
 	if (!name || !*name) {
 		err_set(&r->err, EINVAL, "an entry has no usable name");
 		return tar_fail(r, TAR_ARCHIVE, -EINVAL);
+	}
+	if (how->no_overwrite_dir) {
+		if (dir && tar_is_top(name))
+			return 0;
+		if (tar_put_clash(name, dir, r) < 0)
+			return -1;
+	}
+	if (how->set_owner) {
+		archive_entry_set_uid(entry, how->uid);
+		archive_entry_set_gid(entry, how->gid);
 	}
 	if (archive_write_header(disk, entry) < ARCHIVE_WARN)
 		return tar_fail_at(r, disk, name);
@@ -130,7 +180,8 @@ static int tar_put_end(struct archive *a, struct tar_in *in,
 }
 
 static int tar_put_all(struct archive *a, struct archive *disk,
-		       struct tar_in *in, struct tar_result *r)
+		       struct tar_in *in, const struct tar_how *how,
+		       struct tar_result *r)
 {
 	struct archive_entry *entry;
 	int ret;
@@ -144,7 +195,7 @@ static int tar_put_all(struct archive *a, struct archive *disk,
 			break;
 		if (ret < ARCHIVE_WARN)
 			return tar_fail_at(r, a, NULL);
-		if (tar_put_entry(a, disk, entry, r) < 0)
+		if (tar_put_entry(a, disk, entry, how, r) < 0)
 			return -1;
 	}
 	/* Modes and times of folders come last. */
@@ -178,7 +229,7 @@ static int tar_enter(const char *path, struct tar_result *r)
 }
 
 void tar_put(int fd, const void *early, size_t len, const char *path,
-	     struct tar_result *r)
+	     const struct tar_how *how, struct tar_result *r)
 {
 	static struct tar_in in;
 	struct archive *a = archive_read_new();
@@ -198,7 +249,7 @@ void tar_put(int fd, const void *early, size_t len, const char *path,
 		r->fault = TAR_ARCHIVE;
 	} else if (tar_enter(path, r) == 0) {
 		archive_write_disk_set_options(disk, flags);
-		tar_put_all(a, disk, &in, r);
+		tar_put_all(a, disk, &in, how, r);
 	}
 	r->bytes = in.bytes;
 	archive_read_free(a);
@@ -275,11 +326,39 @@ static int tar_get_entry(struct archive *a, struct archive *disk,
 	return 0;
 }
 
+/* Where a walk from dev does not go down: nothing there is anybody's data. */
+static bool tar_is_made_up(int top, const char *name)
+{
+	autoclose int fd = openat(top, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case DEVPTS_SUPER_MAGIC:
+	case TMPFS_MAGIC: /* and devtmpfs */
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+	case SECURITYFS_MAGIC:
+	case BPF_FS_MAGIC:
+	case MQUEUE_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int tar_get_walk(struct archive *a, struct archive *disk,
 			struct archive_entry_linkresolver *links,
 			struct tar_result *r)
 {
 	struct archive_entry *entry = archive_entry_new(), *spare;
+	autoclose int top = open(".", O_PATH | O_CLOEXEC);
+	dev_t dev = 0;
 	int ret = 0;
 
 	while (ret == 0) {
@@ -296,7 +375,12 @@ static int tar_get_walk(struct archive *a, struct archive *disk,
 			ret = tar_fail_at(r, disk, NULL);
 			break;
 		}
-		archive_read_disk_descend(disk);
+		if (r->entries == 0)
+			dev = archive_entry_dev(entry);
+		if (archive_entry_filetype(entry) == AE_IFDIR &&
+		    (archive_entry_dev(entry) == dev ||
+		     !tar_is_made_up(top, archive_entry_pathname(entry))))
+			archive_read_disk_descend(disk);
 		archive_entry_linkify(links, &entry, &spare);
 		ret = tar_get_entry(a, disk, entry, r);
 	}
@@ -305,7 +389,8 @@ static int tar_get_walk(struct archive *a, struct archive *disk,
 }
 
 static int tar_get_all(struct archive *a, struct archive *disk,
-		       const char *name, int *fd, struct tar_result *r)
+		       const char *name, bool follow, int *fd,
+		       struct tar_result *r)
 {
 	struct archive_entry_linkresolver *links =
 		archive_entry_linkresolver_new();
@@ -315,10 +400,11 @@ static int tar_get_all(struct archive *a, struct archive *disk,
 	archive_write_set_bytes_per_block(a, BLOCK);
 	archive_write_set_bytes_in_last_block(a, 1);
 	archive_entry_linkresolver_set_strategy(links, archive_format(a));
-	archive_read_disk_set_symlink_physical(disk);
-	archive_read_disk_set_behavior(disk,
-				       ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS |
-					       ARCHIVE_READDISK_NO_FFLAGS);
+	if (follow)
+		archive_read_disk_set_symlink_hybrid(disk);
+	else
+		archive_read_disk_set_symlink_physical(disk);
+	archive_read_disk_set_behavior(disk, ARCHIVE_READDISK_NO_FFLAGS);
 	if (archive_write_open(a, fd, NULL, tar_write, NULL) < ARCHIVE_WARN)
 		ret = tar_fail_at(r, a, NULL);
 	else if (archive_read_disk_open(disk, name) < ARCHIVE_WARN)
@@ -331,20 +417,24 @@ static int tar_get_all(struct archive *a, struct archive *disk,
 	return ret;
 }
 
-/* Goes to the folder that holds path; *name is what it holds. */
-static int tar_get_place(char *path, const char **name, struct tar_result *r)
+/* Goes to the folder that holds path; *name is what it holds. A slash at the
+ * end is followed, as everywhere. */
+static int tar_get_place(char *path, const char **name, bool *follow,
+			 struct tar_result *r)
 {
 	size_t len = strlen(path);
 	char *slash;
 	struct stat st;
 
-	while (len > 1 && path[len - 1] == '/')
+	while (len > 1 && path[len - 1] == '/') {
 		path[--len] = '\0';
+		*follow = true;
+	}
 	slash = strrchr(path, '/');
 	*name = slash ? slash + 1 : path;
 	if (**name == '\0')
 		*name = ".";
-	if (lstat(path, &st) < 0) {
+	if ((*follow ? stat(path, &st) : lstat(path, &st)) < 0) {
 		err_sys(&r->err, "%s", path);
 		return tar_fail(r, TAR_PATH, -1);
 	}
@@ -358,19 +448,41 @@ static int tar_get_place(char *path, const char **name, struct tar_result *r)
 	return 0;
 }
 
-void tar_get(int fd, const char *path, struct tar_result *r)
+/* ".." is no name for what is in an archive. */
+static char *tar_get_path(const char *path, struct tar_result *r)
+{
+	size_t len = strlen(path);
+	char *out;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len >= 3 && strncmp(path + len - 3, "/..", 3) == 0)
+		out = realpath(path, NULL);
+	else
+		out = strdup(path);
+	if (!out) {
+		err_sys(&r->err, "%s", path);
+		tar_fail(r, TAR_PATH, -1);
+	}
+	return out;
+}
+
+void tar_get(int fd, const char *path, const struct tar_how *how,
+	     struct tar_result *r)
 {
 	struct archive *a = archive_write_new();
 	struct archive *disk = archive_read_disk_new();
-	autofree char *copy = strdup(path);
+	autofree char *copy = NULL;
+	bool follow = how->follow;
 	const char *name;
 
 	*r = (struct tar_result){ 0 };
-	if (!a || !disk || !copy) {
+	copy = tar_get_path(path, r);
+	if (!a || !disk) {
 		err_set(&r->err, ENOMEM, "no memory");
 		r->fault = TAR_ARCHIVE;
-	} else if (tar_get_place(copy, &name, r) == 0) {
-		tar_get_all(a, disk, name, &fd, r);
+	} else if (copy && tar_get_place(copy, &name, &follow, r) == 0) {
+		tar_get_all(a, disk, name, follow, &fd, r);
 		r->bytes = (uint64_t)archive_filter_bytes(a, -1);
 	}
 	archive_read_free(disk);

@@ -317,15 +317,22 @@ void peer_put(struct peer *p, const char *path, const void *tar, size_t len,
 	      struct peer_result *r)
 {
 	Vial__Agent__PutTar m = VIAL__AGENT__PUT_TAR__INIT;
+
+	peer_put_as(p, &m, path, tar, len, r);
+}
+
+void peer_put_as(struct peer *p, Vial__Agent__PutTar *m, const char *path,
+		 const void *tar, size_t len, struct peer_result *r)
+{
 	autofree char *copy = strdup(path);
 	const char *at = tar;
 	int fd;
 
 	*r = (struct peer_result){ 0 };
-	m.key = peer_tar_key();
-	m.path = copy;
-	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_PUT_TAR, &m);
-	fd = peer_stream(p, m.key, VIAL__AGENT__STREAM__WHICH__TAR);
+	m->key = peer_tar_key();
+	m->path = copy;
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_PUT_TAR, m);
+	fd = peer_stream(p, m->key, VIAL__AGENT__STREAM__WHICH__TAR);
 	/* A refusal closes it early. */
 	while (len > 0) {
 		ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
@@ -336,24 +343,31 @@ void peer_put(struct peer *p, const char *path, const void *tar, size_t len,
 		len -= (size_t)n;
 	}
 	shutdown(fd, SHUT_WR);
-	peer_tar_end(p, m.key, r);
+	peer_tar_end(p, m->key, r);
 	close(fd);
 }
 
 void peer_get(struct peer *p, const char *path, struct peer_result *r)
 {
 	Vial__Agent__GetTar m = VIAL__AGENT__GET_TAR__INIT;
+
+	peer_get_as(p, &m, path, r);
+}
+
+void peer_get_as(struct peer *p, Vial__Agent__GetTar *m, const char *path,
+		 struct peer_result *r)
+{
 	autofree char *copy = strdup(path);
 	int fd;
 
 	*r = (struct peer_result){ 0 };
-	m.key = peer_tar_key();
-	m.path = copy;
+	m->key = peer_tar_key();
+	m->path = copy;
 	/* The stream first: either order is allowed. */
-	fd = peer_stream(p, m.key, VIAL__AGENT__STREAM__WHICH__TAR);
-	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_GET_TAR, &m);
+	fd = peer_stream(p, m->key, VIAL__AGENT__STREAM__WHICH__TAR);
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_GET_TAR, m);
 	r->out = peer_read_all(fd, &r->out_len);
-	peer_tar_end(p, m.key, r);
+	peer_tar_end(p, m->key, r);
 }
 
 void peer_result_fini(struct peer_result *r)

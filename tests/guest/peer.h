@@ -65,4 +65,9 @@ void peer_sh(struct peer *p, const char *text, struct peer_result *r);
 void peer_put(struct peer *p, const char *path, const void *tar, size_t len,
 	      struct peer_result *r);
 void peer_get(struct peer *p, const char *path, struct peer_result *r);
+/* The same with all that can be asked for; key and path are filled in. */
+void peer_put_as(struct peer *p, Vial__Agent__PutTar *m, const char *path,
+		 const void *tar, size_t len, struct peer_result *r);
+void peer_get_as(struct peer *p, Vial__Agent__GetTar *m, const char *path,
+		 struct peer_result *r);
 void peer_result_fini(struct peer_result *r);
