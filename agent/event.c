@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-static char *features[] = { "exec",	 "tty",	 "tar", "stats",
-			    "kill_rest", "caps", "tune" };
+static char *features[] = { "exec", "tty",  "tar", "stats", "kill_rest",
+			    "caps", "tune", "ps",  "stat" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)
@@ -84,4 +84,23 @@ void event_tar_done(struct reply r, uint64_t entries, uint64_t bytes)
 void event_stats(struct reply r, Vial__Agent__StatsReply *s)
 {
 	event_send(r, VIAL__AGENT__EVENT__EV_STATS, s);
+}
+
+void event_processes(struct reply r, Vial__Agent__ProcessList *l)
+{
+	event_send(r, VIAL__AGENT__EVENT__EV_PROCESSES, l);
+}
+
+void event_stat(struct reply r, Vial__Agent__StatReply *s)
+{
+	event_send(r, VIAL__AGENT__EVENT__EV_STAT, s);
+}
+
+void event_report(struct reply r, char *text)
+{
+	Vial__Agent__Report m = VIAL__AGENT__REPORT__INIT;
+
+	m.key = r.key;
+	m.text = text;
+	event_send(r, VIAL__AGENT__EVENT__EV_REPORT, &m);
 }

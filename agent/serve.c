@@ -5,7 +5,9 @@
 #include "agent/event.h"
 #include "agent/file.h"
 #include "agent/job.h"
+#include "agent/procs.h"
 #include "agent/setup.h"
+#include "agent/stat.h"
 #include "agent/stats.h"
 #include "base/auto.h"
 #include "base/fd.h"
@@ -132,6 +134,23 @@ static int op_stats(struct agent *a, struct caller *c,
 	return 0;
 }
 
+static int op_processes(struct agent *a, struct caller *c,
+			const Vial__Agent__Request *q, struct err *e)
+{
+	(void)q;
+	(void)e;
+	procs_send(reply_to(a, c, 0), &a->users);
+	return 0;
+}
+
+static int op_stat(struct agent *a, struct caller *c,
+		   const Vial__Agent__Request *q, struct err *e)
+{
+	(void)e;
+	stat_send(reply_to(a, c, q->stat->key), q->stat->path);
+	return 0;
+}
+
 static int op_shutdown(struct agent *a, struct caller *c,
 		       const Vial__Agent__Request *q, struct err *e)
 {
@@ -152,6 +171,8 @@ static serve_op *const ops[] = {
 	[VIAL__AGENT__REQUEST__OP_GET_TAR] = op_get_tar,
 	[VIAL__AGENT__REQUEST__OP_STATS] = op_stats,
 	[VIAL__AGENT__REQUEST__OP_SHUTDOWN] = op_shutdown,
+	[VIAL__AGENT__REQUEST__OP_PROCESSES] = op_processes,
+	[VIAL__AGENT__REQUEST__OP_STAT] = op_stat,
 };
 
 /* The connection becomes its job's, or waits for it. */

@@ -154,6 +154,20 @@ static int user_member_of(const char *path, const char *name, struct user *u,
 	return 0;
 }
 
+bool user_name(const struct user_files *f, uid_t uid, char *out, size_t room)
+{
+	autouser struct user_file file = user_open(f->passwd);
+	const struct passwd *pw;
+
+	while (file.f && (pw = fgetpwent(file.f))) {
+		if (pw->pw_uid != uid)
+			continue;
+		snprintf(out, room, "%s", pw->pw_name);
+		return true;
+	}
+	return false;
+}
+
 int user_lookup(const struct user_files *f, const char *spec, char *const *more,
 		size_t nmore, struct user *u, struct err *e)
 {

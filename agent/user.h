@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,3 +32,5 @@ struct user_files {
  * -ENOENT: no such user or group; -EINVAL: nonsense. */
 int user_lookup(const struct user_files *f, const char *spec, char *const *more,
 		size_t nmore, struct user *u, struct err *e);
+/* The first name that has this number; false when none has. */
+bool user_name(const struct user_files *f, uid_t uid, char *out, size_t room);
