@@ -16,6 +16,8 @@
 #define CONF_MAX_LAYERS 16
 #define CONF_ID_MAX 64	   /* bytes, as CONF_SERIAL_MAX */
 #define CONF_SERIAL_MAX 20 /* VIRTIO_BLK_ID_BYTES, virtio 1.2 5.2.6 */
+#define CONF_MAX_SHARES 8
+#define CONF_TAG_MAX 36 /* bytes, virtio 1.2 5.11.4 */
 #define CONF_CMDLINE_MAX 2048
 #define CONF_MIN_RAM (32ull << 20)
 #define CONF_MAX_RAM (1ull << 40)
@@ -27,6 +29,11 @@ struct conf_disk {
 	unsigned nbase;
 	int overlay_fd;	     /* -1: the disk is read-only */
 	uint64_t size_bytes; /* 0: the size of the topmost layer */
+};
+
+struct conf_share {
+	char tag[CONF_TAG_MAX + 1];
+	int socket_fd; /* connected; a vhost-user back end's */
 };
 
 struct monitor_conf {
@@ -44,6 +51,8 @@ struct monitor_conf {
 	char cmdline[CONF_CMDLINE_MAX + 1];
 	struct conf_disk disk[CONF_MAX_DISKS];
 	unsigned ndisks;
+	struct conf_share share[CONF_MAX_SHARES];
+	unsigned nshares;
 	bool tied;    /* end with the plan socket */
 	bool verbose; /* info lines */
 	bool balloon; /* free memory goes back to the host */

@@ -115,6 +115,13 @@ static void monitor_devices(struct monitor *m)
 		};
 	}
 	m->dev[n++].type = DEV_RNG;
+	for (unsigned i = 0; i < m->conf.nshares; i++) {
+		m->dev[n].type = DEV_FS;
+		m->dev[n++].fs = (struct fs_conf){
+			.tag = m->conf.share[i].tag,
+			.socket_fd = m->conf.share[i].socket_fd,
+		};
+	}
 	mc->devs = m->dev;
 	mc->ndevs = n;
 }
@@ -124,6 +131,7 @@ static int monitor_build(struct monitor *m, struct err *e)
 	m->machine_conf = (struct machine_conf){
 		.vcpus = m->conf.vcpus,
 		.ram_bytes = m->conf.ram_bytes,
+		.shared_ram = m->conf.nshares > 0,
 		.kvm_fd = m->conf.kvm_fd,
 		.kernel_fd = m->conf.kernel_fd,
 		.initrd_fd = m->conf.initrd_fd,

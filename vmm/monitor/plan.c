@@ -123,6 +123,37 @@ static int check_disks(const Vial__Plan__Plan *p, struct monitor_conf *c,
 	return check_serials(c, e);
 }
 
+static int check_share(const Vial__Plan__Share *s, struct conf_share *out,
+		       struct err *e)
+{
+	if (copy_text(out->tag, CONF_TAG_MAX, s->tag, printable, "tag", e) < 0)
+		return -EINVAL;
+	if (out->tag[0] == '\0')
+		return err_set(e, EINVAL, "tag: missing");
+	return need_fd(&out->socket_fd, s->socket_fd, "socket_fd", e);
+}
+
+/* The guest tells them apart by their tags. */
+static int check_shares(const Vial__Plan__Plan *p, struct monitor_conf *c,
+			struct err *e)
+{
+	if (p->n_shares > CONF_MAX_SHARES)
+		return err_set(e, EINVAL, "shares: %zu of them, at most %d",
+			       p->n_shares, CONF_MAX_SHARES);
+	c->nshares = (unsigned)p->n_shares;
+	for (unsigned i = 0; i < c->nshares; i++) {
+		if (check_share(p->shares[i], &c->share[i], e) < 0)
+			return err_wrap(e, "share %u", i);
+		for (unsigned j = 0; j < i; j++)
+			if (strcmp(c->share[i].tag, c->share[j].tag) == 0)
+				return err_set(e, EINVAL,
+					       "shares %u and %u: both have "
+					       "tag %s",
+					       j, i, c->share[i].tag);
+	}
+	return 0;
+}
+
 static int check_id(const Vial__Plan__Plan *p, struct monitor_conf *c,
 		    struct err *e)
 {
@@ -181,7 +212,7 @@ int plan_check(const Vial__Plan__Plan *p, struct monitor_conf *conf,
 	    copy_fd(&conf->control_fd, p->control_fd, "control_fd", e) < 0 ||
 	    copy_fd(&conf->vsock_fd, p->vsock_fd, "vsock_fd", e) < 0 ||
 	    copy_fd(&conf->lock_fd, p->lock_fd, "lock_fd", e) < 0 ||
-	    check_disks(p, conf, e) < 0)
+	    check_disks(p, conf, e) < 0 || check_shares(p, conf, e) < 0)
 		return -EINVAL;
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ enum fd_kind {
 	FD_DISK,   /* the same, read-write, ours alone */
 	FD_KEEP,   /* regular file, writable, ours alone */
 	FD_LISTEN, /* unix stream socket that listens */
+	FD_TALK,   /* unix stream socket that is connected */
 	FD_NKINDS
 };
 
@@ -38,8 +40,9 @@ struct fd_want {
 	ino_t ino;
 };
 
-/* Six of the machine, kvm, the plan, and each disk's layers and overlay. */
-#define MAX_WANT (8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1))
+/* Six of the machine, kvm, the plan, each disk's layers and overlay, and each
+ * share. */
+#define MAX_WANT (8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1) + CONF_MAX_SHARES)
 
 struct want_list {
 	struct fd_want want[MAX_WANT];
@@ -79,6 +82,10 @@ static void list_fill(struct want_list *l, const struct monitor_conf *c)
 		snprintf(name, sizeof(name), "disk %u overlay", i);
 		list_add(l, c->disk[i].overlay_fd, FD_DISK, name);
 	}
+	for (unsigned i = 0; i < c->nshares; i++) {
+		snprintf(name, sizeof(name), "share %u", i);
+		list_add(l, c->share[i].socket_fd, FD_TALK, name);
+	}
 }
 
 static bool socket_is(int fd, int option, int value)
@@ -90,6 +97,20 @@ static bool socket_is(int fd, int option, int value)
 	       got == value;
 }
 
+static bool unix_stream(int fd, mode_t mode)
+{
+	return S_ISSOCK(mode) && socket_is(fd, SO_DOMAIN, AF_UNIX) &&
+	       socket_is(fd, SO_TYPE, SOCK_STREAM);
+}
+
+static bool socket_has_peer(int fd)
+{
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+
+	return getpeername(fd, (struct sockaddr *)&a, &len) == 0;
+}
+
 static const struct {
 	const char *what;
 	bool read, write;
@@ -99,6 +120,7 @@ static const struct {
 	[FD_DISK] = { "a regular file or block device", true, true },
 	[FD_KEEP] = { "a regular file", false, true },
 	[FD_LISTEN] = { "a listening unix socket", true, true },
+	[FD_TALK] = { "a connected unix socket", true, true },
 };
 static_assert(ARRAY_LEN(fd_kinds) == FD_NKINDS, "a kind has no entry");
 
@@ -113,9 +135,10 @@ static bool kind_fits(const struct fd_want *w, mode_t mode)
 	case FD_KEEP:
 		return S_ISREG(mode);
 	case FD_LISTEN:
-		return S_ISSOCK(mode) && socket_is(w->fd, SO_DOMAIN, AF_UNIX) &&
-		       socket_is(w->fd, SO_TYPE, SOCK_STREAM) &&
+		return unix_stream(w->fd, mode) &&
 		       socket_is(w->fd, SO_ACCEPTCONN, 1);
+	case FD_TALK:
+		return unix_stream(w->fd, mode) && socket_has_peer(w->fd);
 	default:
 		return false;
 	}

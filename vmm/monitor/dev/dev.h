@@ -15,7 +15,7 @@
 
 /* The order gives slots their address and interrupt, so a kind is only ever
  * added at the end. */
-enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_NTYPES };
+enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_FS, DEV_NTYPES };
 
 #define BLK_MAX_LAYERS 16
 
@@ -32,11 +32,17 @@ struct vsock_conf {
 	uint32_t guest_cid;
 };
 
+struct fs_conf {
+	const char *tag;
+	int socket_fd; /* connected, vhost-user; borrowed */
+};
+
 struct dev_conf {
 	enum dev_type type;
 	union {
 		struct blk_conf blk;
 		struct vsock_conf vsock;
+		struct fs_conf fs;
 	};
 };
 

@@ -2,6 +2,7 @@
 #include "base/auto.h"
 #include "dev/blk.h"
 #include "dev/dev.h"
+#include "dev/fs.h"
 #include "dev/rng.h"
 #include "dev/vsock.h"
 
@@ -11,5 +12,6 @@ const struct dev_kind dev_kinds[] = {
 	[DEV_BLK] = { "blk", blk_create, blk_destroy, NULL },
 	[DEV_VSOCK] = { "vsock", vsock_create, vsock_destroy, vsock_pending },
 	[DEV_RNG] = { "rng", rng_create, rng_destroy, NULL },
+	[DEV_FS] = { "fs", fs_create, fs_destroy, NULL },
 };
 static_assert(ARRAY_LEN(dev_kinds) == DEV_NTYPES, "a device kind has no entry");

@@ -89,13 +89,31 @@ int kvm_irqfd(struct kvm_vm *vm, int fd, unsigned gsi, struct err *e)
 	return 0;
 }
 
+static int kvm_doorbell(struct kvm_vm *vm, struct kvm_ioeventfd *io,
+			struct err *e)
+{
+	if (ioctl(vm->fd, KVM_IOEVENTFD, io) < 0)
+		return err_sys(e, "doorbell at %llx",
+			       (unsigned long long)io->addr);
+	return 0;
+}
+
 int kvm_ioeventfd(struct kvm_vm *vm, int fd, gpa_t addr, uint32_t len,
 		  struct err *e)
 {
 	struct kvm_ioeventfd io = { .fd = fd, .addr = addr.v, .len = len };
 
-	if (ioctl(vm->fd, KVM_IOEVENTFD, &io) < 0)
-		return err_sys(e, "doorbell at %llx",
-			       (unsigned long long)addr.v);
-	return 0;
+	return kvm_doorbell(vm, &io, e);
+}
+
+int kvm_ioeventfd_value(struct kvm_vm *vm, int fd, gpa_t addr, uint32_t len,
+			uint64_t value, struct err *e)
+{
+	struct kvm_ioeventfd io = { .fd = fd,
+				    .addr = addr.v,
+				    .len = len,
+				    .datamatch = value,
+				    .flags = KVM_IOEVENTFD_FLAG_DATAMATCH };
+
+	return kvm_doorbell(vm, &io, e);
 }

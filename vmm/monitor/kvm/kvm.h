@@ -33,6 +33,9 @@ int kvm_irqfd(struct kvm_vm *vm, int fd, unsigned gsi, struct err *e);
  * of leaving KVM_RUN. */
 int kvm_ioeventfd(struct kvm_vm *vm, int fd, gpa_t addr, uint32_t len,
 		  struct err *e);
+/* The same for writes of this value alone. An address has either kind. */
+int kvm_ioeventfd_value(struct kvm_vm *vm, int fd, gpa_t addr, uint32_t len,
+			uint64_t value, struct err *e);
 
 /* What KVM_CHECK_EXTENSION must report; used by kvm_open() and the probe.
  * Ends with a NULL name. */

@@ -28,6 +28,7 @@ static int build_ram(struct machine *m, struct err *e)
 	unsigned n = arch_ram(m->conf->ram_bytes, range);
 	int r;
 
+	m->mem.shared = m->conf->shared_ram;
 	for (unsigned i = 0; i < n; i++) {
 		r = mem_add(&m->mem, range[i].base, range[i].size, e);
 		if (r < 0)

@@ -78,6 +78,20 @@ static void slot_kicked(struct watch *w, uint32_t events)
 	mmio_kick(container_of(w, struct slot, kick)->v);
 }
 
+/* One doorbell for all queues, or each queue's own. */
+static int slot_doorbell(struct machine *m, const struct virtio *v, gpa_t at,
+			 struct err *e)
+{
+	int r = 0;
+
+	if (!v->queue_kick_fds)
+		return kvm_ioeventfd(&m->vm, v->kick_fd, at, 4, e);
+	for (unsigned i = 0; r == 0 && i < v->ops->queues; i++)
+		r = kvm_ioeventfd_value(&m->vm, v->queue_kick_fds[i], at, 4, i,
+					e);
+	return r;
+}
+
 static int slot_wire(struct machine *m, struct slot *s, unsigned n,
 		     struct err *e)
 {
@@ -96,8 +110,7 @@ static int slot_wire(struct machine *m, struct slot *s, unsigned n,
 	if (r == 0)
 		r = kvm_irqfd(&m->vm, s->v->irq_fd, arch_map.virtio_gsi + n, e);
 	if (r == 0)
-		r = kvm_ioeventfd(&m->vm, s->v->kick_fd,
-				  GPA(base.v + MMIO_QUEUE_NOTIFY), 4, e);
+		r = slot_doorbell(m, s->v, GPA(base.v + MMIO_QUEUE_NOTIFY), e);
 	if (r == 0)
 		r = loop_add(m->loop, &s->kick, EPOLLIN, e);
 	return r;

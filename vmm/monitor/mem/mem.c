@@ -8,16 +8,22 @@
  * instead of reading its neighbour.
  *
  *     guard | region: read, write, huge pages, not in dumps | guard
+ *
+ * A memory file begins at the same remainder of 2 MiB as its region, for the
+ * same reason. Its size is sealed: whoever gets the descriptor cannot make us
+ * fault by cutting it off.
  */
 #include "mem/mem.h"
 
+#include "base/auto.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE  4096ull
+#define PAGE 4096ull
 #define HUGE_ (2ull << 20)
 
 static bool mem_overlaps(const struct mem *m, uint64_t base, uint64_t size)
@@ -52,9 +58,46 @@ static uint8_t *mem_reserve(uint64_t base, uint64_t size)
 	return at;
 }
 
+/* A file whose bytes from off on are the region, or -errno. */
+static int mem_file(uint64_t off, uint64_t size)
+{
+	autoclose int fd =
+		memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)(off + size)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
+		    0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+/* Makes the reserved addresses of r usable. */
+static int mem_back(struct mem_region *r, bool shared)
+{
+	r->fd = -1;
+	if (!shared)
+		return mprotect(r->host, r->size, PROT_READ | PROT_WRITE) < 0
+			     ? -errno
+			     : 0;
+	r->fd_off = r->base.v % HUGE_;
+	r->fd = mem_file(r->fd_off, r->size);
+	if (r->fd < 0)
+		return r->fd;
+	if (mmap(r->host, r->size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->fd,
+		 (off_t)r->fd_off) == MAP_FAILED) {
+		int code = errno;
+
+		close(take_fd(&r->fd));
+		return -code;
+	}
+	return 0;
+}
+
 int mem_add(struct mem *m, gpa_t base, uint64_t size, struct err *e)
 {
-	uint8_t *host;
+	struct mem_region new = { .base = base, .size = size };
+	int r;
 
 	if (m->nregions == MEM_MAX_REGIONS)
 		return err_set(e, ENOSPC, "guest memory: more than %d regions",
@@ -66,33 +109,33 @@ int mem_add(struct mem *m, gpa_t base, uint64_t size, struct err *e)
 			       "guest memory: no region of %" PRIu64
 			       " bytes fits at 0x%" PRIx64,
 			       size, base.v);
-	host = mem_reserve(base.v, size);
-	if (!host)
+	new.host = mem_reserve(base.v, size);
+	if (!new.host)
 		return err_set(e, ENOMEM,
 			       "guest memory: the host has no room for %" PRIu64
 			       " MiB",
 			       size >> 20);
-	if (mprotect(host, size, PROT_READ | PROT_WRITE) < 0) {
-		int r = err_sys(e, "guest memory: %" PRIu64 " MiB", size >> 20);
-
-		munmap(host - PAGE, size + 2 * PAGE);
-		return r;
+	r = mem_back(&new, m->shared);
+	if (r < 0) {
+		munmap(new.host - PAGE, size + 2 * PAGE);
+		return err_set(e, -r, "guest memory: %" PRIu64 " MiB: %s",
+			       size >> 20, strerror(-r));
 	}
-	/* Both are wishes: a kernel without them runs the guest all the same. */
-	(void)madvise(host, size, MADV_HUGEPAGE);
-	(void)madvise(host, size, MADV_DONTDUMP);
-	m->region[m->nregions++] = (struct mem_region){
-		.base = base,
-		.size = size,
-		.host = host,
-	};
+	/* Both are wishes: a kernel without them runs the guest all the same.
+	 * Huge pages for shared RAM are subject to shmem_enabled as well. */
+	(void)madvise(new.host, size, MADV_HUGEPAGE);
+	(void)madvise(new.host, size, MADV_DONTDUMP);
+	m->region[m->nregions++] = new;
 	return 0;
 }
 
 void mem_fini(struct mem *m)
 {
-	for (unsigned i = 0; i < m->nregions; i++)
+	for (unsigned i = 0; i < m->nregions; i++) {
 		munmap(m->region[i].host - PAGE, m->region[i].size + 2 * PAGE);
+		if (m->region[i].fd >= 0)
+			close(m->region[i].fd);
+	}
 	m->nregions = 0;
 }
 

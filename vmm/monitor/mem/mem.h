@@ -3,12 +3,15 @@
  *
  * RAM is one or two regions (below and above a gap; arch says where), each an
  * anonymous private mapping aligned to 2 MiB on both sides so that huge pages
- * can back it. The guest may change any byte at any moment. */
+ * can back it. Shared RAM is a memory file for each region instead, of a size
+ * that is sealed, for processes that serve the guest. The guest may change any
+ * byte at any moment. */
 #pragma once
 
 #include "base/err.h"
 #include "mem/gpa.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,11 +21,14 @@ struct mem_region {
 	gpa_t base;
 	uint64_t size;
 	uint8_t *host;
+	int fd; /* -1: private */
+	uint64_t fd_off; /* where it begins in fd */
 };
 
 struct mem {
 	struct mem_region region[MEM_MAX_REGIONS];
 	unsigned nregions;
+	bool shared; /* of regions yet to be added */
 };
 
 /* Maps fresh zeroed RAM for one more region, lazily (no page is touched).

@@ -74,7 +74,7 @@ static uint32_t mmio_read_reg(struct virtio *v, uint32_t off)
 	case REG_QUEUE_READY:
 		return q ? q->ready : 0;
 	case REG_INTERRUPT_STATUS:
-		return v->irq_status;
+		return v->irq_status | v->irq_always;
 	case REG_STATUS:
 		return v->status;
 	case REG_SHM_LEN_LOW: /* no shared memory: all ones */

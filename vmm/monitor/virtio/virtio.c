@@ -77,17 +77,27 @@ void virtio_interrupt(struct virtio *v, uint32_t why)
 	ring_eventfd(v->irq_fd);
 }
 
-void virtio_broken(struct virtio *v, const char *why)
+static void virtio_stop(struct virtio *v, const char *whose, const char *why)
 {
 	if (v->broken)
 		return;
 	v->broken = true;
 	v->status |= VIRTIO_S_NEEDS_RESET;
-	log_limited(&v->limit, "%s %s: broken by the driver: %s", v->ops->name,
-		    v->id, why);
+	log_limited(&v->limit, "%s %s: %s: %s", v->ops->name, v->id, whose,
+		    why);
 	/* virtio 1.2, 2.1.2: the driver is told once it is running. */
 	if (v->status & VIRTIO_S_DRIVER_OK)
 		virtio_config_changed(v);
+}
+
+void virtio_broken(struct virtio *v, const char *why)
+{
+	virtio_stop(v, "broken by the driver", why);
+}
+
+void virtio_lost(struct virtio *v, const char *why)
+{
+	virtio_stop(v, "lost", why);
 }
 
 void virtio_config_changed(struct virtio *v)
@@ -109,6 +119,7 @@ void virtio_reset(struct virtio *v)
 	v->status = 0;
 	if (was_ready && v->ops->reset)
 		v->ops->reset(v);
+	v->status = 0;
 	for (unsigned i = 0; i < v->ops->queues; i++)
 		queue_reset(&v->queue[i]);
 	v->features = 0;

@@ -36,6 +36,7 @@
 #define VIRTIO_ID_BLK   2
 #define VIRTIO_ID_RNG   4
 #define VIRTIO_ID_VSOCK 19
+#define VIRTIO_ID_FS    26
 
 /* virtio 1.2, 6 */
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
@@ -86,6 +87,11 @@ struct virtio {
 	int kick_fd;			/* eventfd, owned */
 	int irq_fd;			/* eventfd, owned */
 	uint32_t irq_status;		/* InterruptStatus, virtio 1.2 4.2.2 */
+	/* of a device whose queues another process serves (vhost_user.h):
+	 * its doorbells, one for each queue, and the bits of InterruptStatus
+	 * that read as set since we are not told of its interrupts */
+	const int *queue_kick_fds;
+	uint32_t irq_always;
 	uint8_t status;
 	bool broken;
 	uint32_t config_generation;
@@ -103,6 +109,8 @@ void virtio_fini(struct virtio *v);
 
 /* The driver broke the rules. Idempotent until reset. */
 void virtio_broken(struct virtio *v, const char *why);
+/* The same for a device that cannot go on for a reason of the host's. */
+void virtio_lost(struct virtio *v, const char *why);
 /* The device configuration changed: tells the driver. */
 void virtio_config_changed(struct virtio *v);
 /* True between DRIVER_OK and reset, and not broken. */
