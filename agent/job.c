@@ -4,6 +4,8 @@
 #include "agent/agent.h"
 #include "agent/event.h"
 #include "agent/exec.h"
+#include "agent/oom.h"
+#include "agent/report.h"
 #include "base/auto.h"
 #include "base/fd.h"
 
@@ -116,9 +118,24 @@ static void job_kill_all(struct job *j)
 		kill(-j->pid, SIGKILL);
 }
 
+/* Why it did not end, while all of it is still there to be looked at. */
+static void job_explain(struct job *j)
+{
+	struct reply to = { &j->agent->callers, j->owner, j->key };
+	autofree char *text = NULL;
+
+	if (!j->report || !j->owner)
+		return;
+	j->report = false;
+	text = report_make(j->cgroup.fd >= 0 ? j->cgroup.name : NULL, j->pid);
+	if (text)
+		event_report(to, text);
+}
+
 static void job_term(struct job *j)
 {
 	j->timed_out = true;
+	job_explain(j);
 	kill(-j->pid, SIGTERM);
 	kill(-j->pid, SIGCONT);
 	job_arm(j, &j->limit, j->grace_ms, limit_fired);
@@ -133,6 +150,7 @@ static void job_kill(struct job *j)
 static void job_late(struct job *j)
 {
 	j->timed_out = true;
+	job_explain(j);
 	job_kill_all(j);
 	job_arm(j, &j->patience, JOB_CUT_MS, patience_fired);
 }
@@ -174,6 +192,9 @@ static void job_collect(struct job *j)
 {
 	if (j->status != 0)
 		j->oom_killed = cgroup_oom_kills(&j->cgroup) > 0;
+	if (j->oom_killed)
+		oom_victim(OOM_LOG, j->cgroup.name, j->oom_victim,
+			   sizeof(j->oom_victim));
 	if (j->kill_rest || j->timed_out || (!j->owner && !j->detach)) {
 		if (j->cgroup.fd < 0 ||
 		    !cgroup_remove(&j->agent->cgroups, &j->cgroup))
@@ -200,7 +221,7 @@ static uint64_t tv_us(struct timeval tv)
 	return (uint64_t)tv.tv_sec * 1000000 + (uint64_t)tv.tv_usec;
 }
 
-static void job_report(const struct job *j)
+static void job_report(struct job *j)
 {
 	struct reply to = { &j->agent->callers, j->owner, j->key };
 	Vial__Agent__Usage u = VIAL__AGENT__USAGE__INIT;
@@ -218,6 +239,7 @@ static void job_report(const struct job *j)
 	}
 	x.timed_out = j->timed_out;
 	x.oom_killed = j->oom_killed;
+	x.oom_victim = j->oom_victim;
 	x.wall_us = j->wall_us;
 	x.streams_cut = j->cut;
 	event_exited(to, &x);
@@ -321,6 +343,7 @@ void job_start(struct agent *a, struct caller *owner,
 			.grace_ms = x->grace_ms,
 			.detach = x->detach,
 			.kill_rest = x->kill_rest,
+			.report = x->report,
 			.stream[JOB_STDIN].ended = stdin_ended,
 			.stream[JOB_STDOUT].ended = stdout_ended,
 			.stream[JOB_STDERR].ended = stderr_ended,

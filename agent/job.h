@@ -53,6 +53,8 @@ struct job {
 	int status; /* as wait4() has it */
 	struct rusage usage;
 	bool detach, kill_rest;
+	bool report; /* wanted, and not sent yet */
+	char oom_victim[64];
 	bool timed_out, oom_killed, cut;
 	bool killed; /* all of it */
 	bool hold;   /* ends of streams are looked at later */
