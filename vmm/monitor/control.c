@@ -92,6 +92,7 @@ static void client_drop(struct control_client *cl)
 static void fill_stats(const struct control *c, Vial__Control__Stats *s)
 {
 	const struct machine *m = c->machine;
+	struct dev_stats dev = { 0 };
 
 	s->cpu_us = cpu_us(&s->max_rss_bytes);
 	for (unsigned i = 0; i < m->nvcpus; i++) {
@@ -103,6 +104,11 @@ static void fill_stats(const struct control *c, Vial__Control__Stats *s)
 	s->console_dropped = m->console.dropped;
 	s->uptime_us = now_us() - c->started_us;
 	s->paused = m->paused;
+	machine_dev_stats(m, &dev);
+	s->disk_read_bytes = dev.disk_read_bytes;
+	s->disk_write_bytes = dev.disk_write_bytes;
+	s->returned_bytes = dev.returned_bytes;
+	s->ram_bytes = mem_size(&m->mem);
 }
 
 static void client_answer(struct control_client *cl,

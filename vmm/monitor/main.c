@@ -122,6 +122,8 @@ static void monitor_devices(struct monitor *m)
 			.socket_fd = m->conf.share[i].socket_fd,
 		};
 	}
+	if (m->conf.balloon)
+		m->dev[n++].type = DEV_BALLOON;
 	mc->devs = m->dev;
 	mc->ndevs = n;
 }

@@ -15,7 +15,7 @@
 
 /* The order gives slots their address and interrupt, so a kind is only ever
  * added at the end. */
-enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_FS, DEV_NTYPES };
+enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_FS, DEV_BALLOON, DEV_NTYPES };
 
 #define BLK_MAX_LAYERS 16
 
@@ -46,6 +46,12 @@ struct dev_conf {
 	};
 };
 
+/* What devices count; each adds its part. */
+struct dev_stats {
+	uint64_t disk_read_bytes, disk_write_bytes;
+	uint64_t returned_bytes; /* of guest RAM, to the host */
+};
+
 struct dev_kind {
 	const char *name;
 	/* The device allocates itself and registers what it watches in loop.
@@ -59,6 +65,8 @@ struct dev_kind {
 	/* Bytes of a guest that has ended still wait for the host's side to
 	 * take them; the loop moves them. May be NULL. */
 	bool (*pending)(struct virtio *v);
+	/* May be NULL. */
+	void (*stats)(struct virtio *v, struct dev_stats *s);
 };
 
 extern const struct dev_kind dev_kinds[DEV_NTYPES];

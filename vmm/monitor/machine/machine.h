@@ -108,6 +108,8 @@ void machine_pause(struct machine *m);
 /* Records how the guest ends, from any thread; the first call counts. why adds
  * what the kind of end does not say, or is empty. */
 void machine_end(struct machine *m, enum machine_end end, const char *why);
+/* What the devices have counted so far, added up. In the loop. */
+void machine_dev_stats(const struct machine *m, struct dev_stats *s);
 /* Stops the vCPUs, then drains the devices. Machine lock not held. */
 void machine_stop(struct machine *m);
 /* Runs the loop until the last bytes of the guest have reached its clients, at

@@ -117,6 +117,13 @@ void machine_stop(struct machine *m)
 	serial_log_flush(&m->console);
 }
 
+void machine_dev_stats(const struct machine *m, struct dev_stats *s)
+{
+	for (unsigned i = 0; i < m->nslots; i++)
+		if (m->slot[i].kind->stats)
+			m->slot[i].kind->stats(m->slot[i].v, s);
+}
+
 static bool run_pending(struct machine *m)
 {
 	bool any = false;

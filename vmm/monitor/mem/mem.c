@@ -179,3 +179,24 @@ int mem_write(const struct mem *m, gpa_t at, const void *src, size_t len)
 	memcpy(dst, src, len);
 	return 0;
 }
+
+int64_t mem_release(const struct mem *m, void *at, size_t len)
+{
+	for (unsigned i = 0; i < m->nregions; i++) {
+		const struct mem_region *r = &m->region[i];
+		uint64_t off = (uintptr_t)at - (uintptr_t)r->host, from, to;
+		/* A memory file keeps its pages until it gets a hole. */
+		int how = r->fd >= 0 ? MADV_REMOVE : MADV_DONTNEED;
+
+		if (off >= r->size || len > r->size - off)
+			continue;
+		from = (off + PAGE - 1) / PAGE * PAGE;
+		to = (off + len) / PAGE * PAGE;
+		if (from >= to)
+			return 0;
+		if (madvise(r->host + from, to - from, how) < 0)
+			return -errno;
+		return (int64_t)(to - from);
+	}
+	return -EFAULT;
+}

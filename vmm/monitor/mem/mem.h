@@ -45,3 +45,8 @@ void *mem_at(const struct mem *m, gpa_t at, size_t len);
 /* Copies; 0 or -EFAULT. */
 int mem_read(const struct mem *m, gpa_t at, void *dst, size_t len);
 int mem_write(const struct mem *m, gpa_t at, const void *src, size_t len);
+
+/* Gives host memory of [at, at + len) back to the host: the whole pages in it
+ * read as zeroes from now on. at is a pointer that mem_at() or a chain gave,
+ * with as many bytes. Returns how many bytes that were, or -errno. */
+int64_t mem_release(const struct mem *m, void *at, size_t len);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,70 @@ static void mem_names_what_it_could_not_get(void **state)
 	mem_fini(&m);
 }
 
+static void release_gives_whole_pages_back(void **state)
+{
+	struct mem m;
+	uint8_t *low, *high;
+
+	(void)state;
+	two_regions(&m);
+	low = mem_at(&m, GPA(0), 4 * MIB);
+	high = mem_at(&m, GPA(HIGH), 2 * MIB);
+	memset(low, 1, 16384);
+	memset(high, 1, 16384);
+	assert_int_equal(mem_release(&m, low + 4096, 4096), 4096);
+	assert_int_equal(low[4095], 1);
+	assert_int_equal(low[4096], 0);
+	assert_int_equal(low[8191], 0);
+	assert_int_equal(low[8192], 1);
+	assert_int_equal(mem_release(&m, high + 1, 8192), 4096);
+	assert_int_equal(high[1], 1);
+	assert_int_equal(high[4096], 0);
+	assert_int_equal(high[8192], 1);
+	assert_int_equal(mem_release(&m, low + 1, 8190), 0);
+	assert_int_equal(mem_release(&m, low, 0), 0);
+	assert_int_equal(low[1], 1);
+	mem_fini(&m);
+}
+
+/* Whoever else has the file mapped loses the page as well. */
+static void release_makes_a_hole_in_shared_memory(void **state)
+{
+	struct mem m = { .shared = true };
+	struct err e = { 0 };
+	struct stat before, after;
+	uint8_t *p;
+
+	(void)state;
+	assert_int_equal(mem_add(&m, GPA(0), 4 * MIB, &e), 0);
+	p = mem_at(&m, GPA(0), 4 * MIB);
+	memset(p, 1, 3 * 4096);
+	assert_int_equal(fstat(m.region[0].fd, &before), 0);
+	assert_int_equal(mem_release(&m, p + 4096, 4096), 4096);
+	assert_int_equal(fstat(m.region[0].fd, &after), 0);
+	assert_int_equal(before.st_blocks - after.st_blocks, 8);
+	assert_int_equal(p[4095], 1);
+	assert_int_equal(p[4096], 0);
+	assert_int_equal(p[8192], 1);
+	mem_fini(&m);
+}
+
+static void release_knows_the_edges(void **state)
+{
+	struct mem m;
+	uint8_t *low, own[8192];
+
+	(void)state;
+	two_regions(&m);
+	low = mem_at(&m, GPA(0), 4 * MIB);
+	assert_int_equal(mem_release(&m, low, 4 * MIB), 4 * MIB);
+	assert_int_equal(mem_release(&m, low, 4 * MIB + 1), -EFAULT);
+	assert_int_equal(mem_release(&m, low - 4096, 8192), -EFAULT);
+	assert_int_equal(mem_release(&m, low + 4096, SIZE_MAX), -EFAULT);
+	assert_int_equal(mem_release(&m, own, sizeof(own)), -EFAULT);
+	mem_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +222,9 @@ int main(void)
 		cmocka_unit_test(mem_gives_the_rest_back),
 		cmocka_unit_test(mem_refuses_bad_regions),
 		cmocka_unit_test(mem_names_what_it_could_not_get),
+		cmocka_unit_test(release_gives_whole_pages_back),
+		cmocka_unit_test(release_makes_a_hole_in_shared_memory),
+		cmocka_unit_test(release_knows_the_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
