@@ -16,11 +16,12 @@
 #define REG_INTERRUPT_ACK	0x064
 #define REG_STATUS		0x070
 
-void guest_init(struct guest *g)
+static void guest_init_ram(struct guest *g, bool shared)
 {
 	struct err e = { 0 };
 
 	memset(g, 0, sizeof(*g));
+	g->mem.shared = shared;
 	if (mem_add(&g->mem, GPA(GUEST_LOW_BASE), GUEST_LOW_SIZE, &e) < 0 ||
 	    mem_add(&g->mem, GPA(GUEST_HIGH_BASE), GUEST_HIGH_SIZE, &e) < 0) {
 		fprintf(stderr, "%s\n", e.msg);
@@ -31,6 +32,16 @@ void guest_init(struct guest *g)
 		(void)madvise(g->mem.region[i].host, g->mem.region[i].size,
 			      MADV_NOHUGEPAGE);
 	g->next = GUEST_LOW_BASE + 0x1000;
+}
+
+void guest_init(struct guest *g)
+{
+	guest_init_ram(g, false);
+}
+
+void guest_init_shared(struct guest *g)
+{
+	guest_init_ram(g, true);
 }
 
 void guest_fini(struct guest *g)

@@ -42,6 +42,8 @@ struct guest {
 };
 
 void guest_init(struct guest *g);
+/* The same with shared RAM. */
+void guest_init_shared(struct guest *g);
 void guest_fini(struct guest *g);
 /* Zeroed guest memory; the address is a multiple of align. Never freed. */
 gpa_t guest_alloc(struct guest *g, uint64_t size, uint64_t align);

@@ -47,13 +47,8 @@ static const char *remedy(void)
 	return "the container or policy around this process forbids it";
 }
 
-int ns_unshare(bool user, struct err *e)
+int ns_refused(int code, struct err *e)
 {
-	int code;
-
-	if (unshare(NAMESPACES | (user ? CLONE_NEWUSER : 0)) == 0)
-		return 0;
-	code = errno;
 	if (code == ENOSPC)
 		return err_set(e, code,
 			       "namespaces: the host allows no more "
@@ -63,6 +58,13 @@ int ns_unshare(bool user, struct err *e)
 			       remedy());
 	errno = code;
 	return err_sys(e, "namespaces");
+}
+
+int ns_unshare(bool user, struct err *e)
+{
+	if (unshare(NAMESPACES | (user ? CLONE_NEWUSER : 0)) == 0)
+		return 0;
+	return ns_refused(errno, e);
 }
 
 /* From the new root as working directory to being in it. */

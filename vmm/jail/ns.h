@@ -13,6 +13,10 @@
  * What is refused comes back with the setting that would allow it. */
 int ns_unshare(bool user, struct err *e);
 
+/* Why clone() or unshare() refused, for a caller that did it: code is what it
+ * left in errno. Returns -code. */
+int ns_refused(int code, struct err *e);
+
 /* An empty read-only root without inodes to spare; the host's tree is
  * detached. May not after: name any file. */
 int ns_empty_root(struct err *e);
