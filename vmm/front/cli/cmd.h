@@ -21,6 +21,10 @@ struct cmd {
 	int (*run)(const struct cmd *c, int argc, char **argv);
 };
 
+/* The docker whose words and answers ours are. */
+#define CMD_DOCKER_VERSION "20.10.24"
+#define CMD_DOCKER_API "1.41"
+
 /* Exit status of everything that is vial's own fault or the user's. */
 #define CMD_FAILED 125
 
