@@ -65,7 +65,7 @@ static int op_setup(struct agent *a, struct caller *c,
 
 	(void)e;
 	if (setup_apply(a, q->setup, &kind, &why) < 0) {
-		log_err("setup: %s", why.msg);
+		log_limited(&limit, "setup: %s", why.msg);
 		event_failed(reply_to(a, c, 0), kind, "setup", &why);
 		return 0;
 	}
