@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
+#include "agent/mounts.h"
 #include "base/auto.h"
 #include "base/log.h"
 
@@ -76,6 +77,7 @@ void down_finish(struct agent *a)
 	if (!a->init)
 		return;
 	sync();
+	mounts_close();
 	/* Read-only is as good as unmounted: the journal is closed. */
 	if (a->was_set_up && chdir("/") == 0)
 		mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);

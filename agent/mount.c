@@ -111,7 +111,7 @@ static bool disk_has_serial(const char *disk, const char *serial)
 	return strcmp(text, serial) == 0;
 }
 
-static int disk_find(const char *serial, char *path, size_t room, struct err *e)
+int mount_find_disk(const char *serial, char *path, size_t room, struct err *e)
 {
 	DIR *dir = opendir("/sys/block");
 	const struct dirent *d;
@@ -161,7 +161,7 @@ static int root_attach(const struct mount_root *r, struct err *e)
 	char path[280];
 	bool done;
 
-	if (disk_find(r->serial, path, sizeof(path), e) < 0)
+	if (mount_find_disk(r->serial, path, sizeof(path), e) < 0)
 		return -e->code;
 	if (mkdir(NEW_ROOT, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "mkdir " NEW_ROOT);

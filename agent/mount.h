@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct mount_root {
@@ -24,3 +25,6 @@ int mount_system(const char *dir, uint64_t shm_bytes, struct err *e);
 /* Finds the disk, mounts it with everything above and makes it /. Afterwards
  * the initramfs is out of reach. */
 int mount_root(const struct mount_root *r, struct err *e);
+
+/* /dev/NAME of the virtio-blk disk with this serial. Needs /sys and /dev. */
+int mount_find_disk(const char *serial, char *path, size_t room, struct err *e);

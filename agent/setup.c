@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/mount.h"
+#include "agent/mounts.h"
 #include "agent/net.h"
 #include "agent/tune.h"
 #include "base/auto.h"
@@ -134,6 +135,8 @@ int setup_apply(struct agent *a, const Vial__Agent__Setup *s,
 			return -e->code;
 		*kind = VIAL__AGENT__FAILED__KIND__OTHER;
 		if (setup_guest(a, s, e) < 0)
+			return -e->code;
+		if (mounts_apply(s->mounts, s->n_mounts, e) < 0)
 			return -e->code;
 		/* Last: all of the above may have files to make. */
 		if (s->root_readonly && *s->root_serial &&
