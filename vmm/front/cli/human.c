@@ -137,7 +137,7 @@ static size_t chars(const char *text, size_t width, bool *all)
 {
 	size_t n = 0, seen = 0;
 
-	while (text[n] && n < 4 * width) {
+	while (n < 4 * width && text[n]) {
 		if (begins(text[n]) && ++seen > width)
 			break;
 		n++;
