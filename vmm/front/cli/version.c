@@ -2,20 +2,29 @@
 /* vial version: what is installed. */
 #include "base/auto.h"
 #include "cli/cmd.h"
+#include "cli/tmpl.h"
 #include "run/guest.h"
 #include "run/where.h"
 
+#include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 #define PLAN_GENERATION 1
 
 struct version {
 	bool brief;
+	const char *format;
 };
 
-static const struct opt opts[] = { OPT_FLAG('s', "short", struct version, brief,
-					    "Only the number"),
-				   OPT_END };
+static const struct opt opts[] = {
+	OPT_FLAG('s', "short", struct version, brief, "Only the number"),
+	OPT_STR('f', "format", struct version, format, "TEMPLATE",
+		"A Go template, or 'json': as docker would answer it"),
+	OPT_END
+};
 
 static void print_part(const char *what, enum where_part part)
 {
@@ -26,6 +35,45 @@ static void print_part(const char *what, enum where_part part)
 	       where_part(part, path, &e) < 0 ? "not found" : path);
 }
 
+/* As docker's programs spell a CPU. */
+static const char *cpu_name(const char *machine)
+{
+	if (strcmp(machine, "x86_64") == 0)
+		return "amd64";
+	return strcmp(machine, "aarch64") == 0 ? "arm64" : machine;
+}
+
+/* docker has a client and a server, and callers ask either for what they may
+ * do; here both are this program. In a template the name is APIVersion, in
+ * JSON it is ApiVersion. */
+static json_t *side(const struct utsname *u)
+{
+	return json_pack("{s:s s:s s:s s:s s:s s:s s:[{s:s s:s}]}", "Version",
+			 CMD_DOCKER_VERSION, "APIVersion", CMD_DOCKER_API,
+			 "ApiVersion", CMD_DOCKER_API, "Os", "linux", "Arch",
+			 cpu_name(u->machine), "KernelVersion", u->release,
+			 "Components", "Name", "vial", "Version",
+			 VIAL_VERSION);
+}
+
+static int print_format(const char *format, struct err *e)
+{
+	struct utsname u;
+	json_t *v;
+	int r;
+
+	if (uname(&u) < 0)
+		return err_sys(e, "uname");
+	v = json_pack("{s:o s:o}", "Client", side(&u), "Server", side(&u));
+	if (!v)
+		return err_set(e, ENOMEM, "out of memory");
+	if (strcmp(format, "json") == 0)
+		format = "{{json .}}";
+	r = tmpl_print(stdout, format, v, e);
+	json_decref(v);
+	return r;
+}
+
 static int version_main(const struct cmd *c, int argc, char **argv)
 {
 	struct version v = { 0 };
@@ -33,6 +81,11 @@ static int version_main(const struct cmd *c, int argc, char **argv)
 
 	if (cmd_parse(c, argc, argv, &v, &status) < 0)
 		return status;
+	if (v.format) {
+		struct err e;
+
+		return print_format(v.format, &e) < 0 ? cmd_fail(&e) : 0;
+	}
 	if (v.brief) {
 		printf("%s\n", VIAL_VERSION);
 		return 0;
