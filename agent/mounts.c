@@ -4,8 +4,7 @@
  * A source is mounted at a place of ours in /dev, which can be written to
  * whatever the root is; what is wanted of it is cloned, given its flags and
  * moved to the target, and the place is given up. So a part of a source is
- * mounted as easily as all of it, and a source that is wanted twice is mounted
- * twice by the kernel's own rules. */
+ * mounted as easily as all of it. */
 #include "agent/mounts.h"
 
 #include "agent/mount.h"
@@ -236,20 +235,20 @@ static bool copy_ended(pid_t pid)
 	return pid > 0 && status == 0;
 }
 
-static int populate(const char *target, struct err *e)
+static int populate(const char *target, const char *to, struct err *e)
 {
 	char from[PATH_MAX];
 	pid_t get, put;
 	int pipes[2];
 	bool ok;
 
-	if (access(target, F_OK) < 0 || !dir_is_empty(PLACE))
+	if (access(target, F_OK) < 0 || !dir_is_empty(to))
 		return 0;
 	snprintf(from, sizeof(from), "%s/.", target);
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return err_sys(e, "pipe");
 	get = copy_end(false, pipes, from);
-	put = copy_end(true, pipes, PLACE);
+	put = copy_end(true, pipes, to);
 	close(pipes[0]);
 	close(pipes[1]);
 	ok = copy_ended(get);
@@ -263,7 +262,7 @@ static int populate(const char *target, struct err *e)
 /* ---- kinds ---- */
 
 static int mount_disk(const Vial__Agent__Mount *m, const char *data,
-		      struct err *e)
+		      const char *at, struct err *e)
 {
 	const char *fstype = *m->fstype ? m->fstype : "ext4";
 	unsigned long flags = m->readonly ? MS_RDONLY : 0;
@@ -272,15 +271,30 @@ static int mount_disk(const Vial__Agent__Mount *m, const char *data,
 	if (mount_find_disk(m->source, path, sizeof(path), e) < 0)
 		return err_wrap(e, "disk \"%s\"", m->source);
 	/* One that nobody may write to is no less a disk. */
-	if (mount(path, PLACE, fstype, flags, data) < 0 &&
+	if (mount(path, at, fstype, flags, data) < 0 &&
 	    (errno != EROFS ||
-	     mount(path, PLACE, fstype, flags | MS_RDONLY, data) < 0))
+	     mount(path, at, fstype, flags | MS_RDONLY, data) < 0))
 		return err_sys(e, "disk \"%s\"", m->source);
 	return 0;
 }
 
-static int mount_source(const Vial__Agent__Mount *m, unsigned long *flags,
-			struct err *e)
+/* Not at a second place: where a share has file systems in it, Linux 6.1 may
+ * take one of these for the share the next time (virtio_fs_test_super). */
+static int mount_share(const char *tag, const char *data, const char *at,
+		       struct err *e)
+{
+	if (mkdir(at, 0700) < 0)
+		return errno == EEXIST ? 0 : err_sys(e, "make %s", at);
+	if (mount(tag, at, "virtiofs", 0, *data ? data : NULL) < 0) {
+		err_sys(e, "share \"%s\"", tag);
+		rmdir(at);
+		return -e->code;
+	}
+	return 0;
+}
+
+static int mount_source(const Vial__Agent__Mount *m, const char *at,
+			unsigned long *flags, struct err *e)
 {
 	char data[OPTIONS_MAX] = "";
 
@@ -288,31 +302,28 @@ static int mount_source(const Vial__Agent__Mount *m, unsigned long *flags,
 		return err_set(e, E2BIG, "options: too long");
 	switch (m->kind) {
 	case VIAL__AGENT__MOUNT__KIND__TMPFS:
-		return mount("tmpfs", PLACE, "tmpfs", 0, data) < 0
+		return mount("tmpfs", at, "tmpfs", 0, data) < 0
 			     ? err_sys(e, "tmpfs \"%s\"", data)
 			     : 0;
 	case VIAL__AGENT__MOUNT__KIND__VIRTIOFS:
-		return mount(m->source, PLACE, "virtiofs", 0,
-			     *data ? data : NULL) < 0
-			     ? err_sys(e, "share \"%s\"", m->source)
-			     : 0;
+		return mount_share(m->source, data, at, e);
 	case VIAL__AGENT__MOUNT__KIND__DISK:
-		return mount_disk(m, data, e);
+		return mount_disk(m, data, at, e);
 	default:
 		return err_set(e, EINVAL, "a kind this agent does not know");
 	}
 }
 
-/* The source is at PLACE. */
-static int put_source(const Vial__Agent__Mount *m, unsigned long flags,
-		      struct err *e)
+/* The source is at at. */
+static int put_source(const Vial__Agent__Mount *m, const char *at,
+		      unsigned long flags, struct err *e)
 {
-	autoclose int top = open(PLACE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclose int top = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	autoclose int from = -1;
 
 	if (top < 0)
-		return err_sys(e, PLACE);
-	if (m->populate && !m->readonly && populate(m->target, e) < 0)
+		return err_sys(e, "%s", at);
+	if (m->populate && !m->readonly && populate(m->target, at, e) < 0)
 		return -e->code;
 	from = mounts_below(top, m->subpath, e);
 	if (from < 0)
@@ -320,17 +331,56 @@ static int put_source(const Vial__Agent__Mount *m, unsigned long flags,
 	return tree_put(from, m->target, tree_attrs(m, flags), e);
 }
 
+/* A share keeps its place until all mounts are made; the name of that is a
+ * name of the host's. */
+static int place_of(const Vial__Agent__Mount *m, char *at, size_t room,
+		    struct err *e)
+{
+	bool share = m->kind == VIAL__AGENT__MOUNT__KIND__VIRTIOFS;
+	int n = snprintf(at, room, PLACE "/%s%s", share ? "share-" : "one",
+			 share ? m->source : "");
+
+	if (strchr(m->source, '/') || n < 0 || (size_t)n >= room)
+		return err_set(e, EINVAL, "source \"%.64s\"", m->source);
+	return 0;
+}
+
+static void give_up(const char *at)
+{
+	if (umount2(at, MNT_DETACH) < 0 && errno != EINVAL)
+		log_warn("%s: stays mounted", at);
+	rmdir(at);
+}
+
 static int mount_one(const Vial__Agent__Mount *m, struct err *e)
 {
 	unsigned long flags = 0;
-	int r = mount_source(m, &flags, e);
+	char at[128];
+	int r = place_of(m, at, sizeof(at), e);
 
 	if (r < 0)
 		return r;
-	r = put_source(m, flags, e);
-	if (umount2(PLACE, MNT_DETACH) < 0)
-		log_warn("%s: stays mounted", PLACE);
+	if (m->kind != VIAL__AGENT__MOUNT__KIND__VIRTIOFS &&
+	    mkdir(at, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make %s", at);
+	r = mount_source(m, at, &flags, e);
+	if (r == 0)
+		r = put_source(m, at, flags, e);
+	if (m->kind != VIAL__AGENT__MOUNT__KIND__VIRTIOFS)
+		give_up(at);
 	return r;
+}
+
+static void give_up_shares(Vial__Agent__Mount *const *all, size_t n)
+{
+	char at[128];
+	struct err e;
+
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->kind == VIAL__AGENT__MOUNT__KIND__VIRTIOFS &&
+		    place_of(all[i], at, sizeof(at), &e) == 0 &&
+		    access(at, F_OK) == 0)
+			give_up(at);
 }
 
 int mounts_apply(Vial__Agent__Mount *const *all, size_t n, struct err *e)
@@ -346,6 +396,7 @@ int mounts_apply(Vial__Agent__Mount *const *all, size_t n, struct err *e)
 		if (r < 0)
 			r = err_wrap(e, "mount %.128s", all[i]->target);
 	}
+	give_up_shares(all, n);
 	rmdir(PLACE);
 	return r;
 }
