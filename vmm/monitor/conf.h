@@ -22,6 +22,7 @@
 #define CONF_MIN_RAM (32ull << 20)
 #define CONF_MAX_RAM (1ull << 40)
 #define CONF_MAX_DISK (1ull << 50) /* bytes; far from any wrap */
+#define CONF_MAX_RATE (1ull << 40) /* a second */
 
 struct conf_disk {
 	char serial[CONF_SERIAL_MAX + 1];
@@ -29,6 +30,7 @@ struct conf_disk {
 	unsigned nbase;
 	int overlay_fd;	     /* -1: the disk is read-only */
 	uint64_t size_bytes; /* 0: the size of the topmost layer */
+	uint64_t rate_bytes, rate_ops; /* a second; 0: no limit */
 };
 
 struct conf_share {
@@ -48,6 +50,7 @@ struct monitor_conf {
 	int vsock_fd;		    /* -1: no vsock device */
 	int lock_fd;		    /* -1: none; held, never looked at */
 	uint64_t console_max_bytes; /* 0: nothing is kept */
+	uint64_t console_rate;	    /* bytes a second; 0: no limit */
 	char cmdline[CONF_CMDLINE_MAX + 1];
 	struct conf_disk disk[CONF_MAX_DISKS];
 	unsigned ndisks;

@@ -105,6 +105,7 @@ static void monitor_devices(struct monitor *m)
 			.nbase = d->nbase,
 			.overlay_fd = d->overlay_fd,
 			.size_bytes = d->size_bytes,
+			.rate = { d->rate_bytes, d->rate_ops },
 		};
 	}
 	if (m->conf.vsock_fd >= 0) {
@@ -140,6 +141,7 @@ static int monitor_build(struct monitor *m, struct err *e)
 		.cmdline = m->conf.cmdline,
 		.console_fd = m->conf.console_fd,
 		.console_max_bytes = m->conf.console_max_bytes,
+		.console_rate = m->conf.console_rate,
 		.enter = monitor_enter_vcpu,
 		.ended = monitor_ended,
 		.ctx = m,

@@ -66,6 +66,16 @@ static int need_fd(int *dst, uint32_t fd, const char *name, struct err *e)
 	return copy_fd(dst, fd, name, e);
 }
 
+static int check_rate(const Vial__Plan__Rate *r, uint64_t *bytes, uint64_t *ops,
+		      const char *name, struct err *e)
+{
+	*bytes = r ? r->bytes : 0;
+	*ops = r ? r->ops : 0;
+	if (*bytes > CONF_MAX_RATE || *ops > CONF_MAX_RATE)
+		return err_set(e, EINVAL, "%s: more than 2^40 a second", name);
+	return 0;
+}
+
 static int check_disk(const Vial__Plan__Disk *d, struct conf_disk *out,
 		      struct err *e)
 {
@@ -88,6 +98,9 @@ static int check_disk(const Vial__Plan__Disk *d, struct conf_disk *out,
 			       "of sectors up to 1 PiB",
 			       d->size_bytes);
 	out->size_bytes = d->size_bytes;
+	if (check_rate(d->rate, &out->rate_bytes, &out->rate_ops, "rate", e) <
+	    0)
+		return -EINVAL;
 	if (out->nbase == 0 && out->overlay_fd < 0)
 		return err_set(e, EINVAL, "neither a layer nor an overlay");
 	if (out->nbase == 0 && out->size_bytes == 0)
@@ -154,6 +167,19 @@ static int check_shares(const Vial__Plan__Plan *p, struct monitor_conf *c,
 	return 0;
 }
 
+static int check_console_rate(const Vial__Plan__Plan *p, struct monitor_conf *c,
+			      struct err *e)
+{
+	uint64_t ops;
+
+	if (check_rate(p->console_rate, &c->console_rate, &ops, "console_rate",
+		       e) < 0)
+		return -EINVAL;
+	if (ops)
+		return err_set(e, EINVAL, "console_rate: ops are not counted");
+	return 0;
+}
+
 static int check_id(const Vial__Plan__Plan *p, struct monitor_conf *c,
 		    struct err *e)
 {
@@ -212,7 +238,8 @@ int plan_check(const Vial__Plan__Plan *p, struct monitor_conf *conf,
 	    copy_fd(&conf->control_fd, p->control_fd, "control_fd", e) < 0 ||
 	    copy_fd(&conf->vsock_fd, p->vsock_fd, "vsock_fd", e) < 0 ||
 	    copy_fd(&conf->lock_fd, p->lock_fd, "lock_fd", e) < 0 ||
-	    check_disks(p, conf, e) < 0 || check_shares(p, conf, e) < 0)
+	    check_console_rate(p, conf, e) < 0 || check_disks(p, conf, e) < 0 ||
+	    check_shares(p, conf, e) < 0)
 		return -EINVAL;
 	return 0;
 }

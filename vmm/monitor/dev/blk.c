@@ -70,6 +70,10 @@ void blk_finish(struct blk_req *r, enum blk_status s)
 	bool filled = s == BLK_S_OK &&
 		      (r->type == BLK_T_IN || r->type == BLK_T_GET_ID);
 
+	if (s == BLK_S_OK && r->type == BLK_T_IN)
+		r->b->read_bytes += r->data_len;
+	if (s == BLK_S_OK && r->type == BLK_T_OUT)
+		r->b->write_bytes += r->data_len;
 	if (virtio_live(v))
 		__atomic_store_n(r->status, (uint8_t)s, __ATOMIC_RELAXED);
 	queue_push(&v->queue[0], r->c, filled ? r->c->in_bytes : 1);
@@ -135,19 +139,39 @@ static void req_parse(struct blk *b, struct blk_req *r, struct chain *c)
 static bool blk_take(struct blk *b, struct chain *c)
 {
 	struct blk_req *r = &b->reqs[c->head];
+	uint64_t cost;
+	bool moves;
 
 	if (c->out_bytes < sizeof(struct blk_head) || !c->in_bytes) {
 		virtio_broken(&b->virtio, "request without header or status");
 		return true;
 	}
 	req_parse(b, r, c);
-	return blk_req_start(r);
+	moves = r->type == BLK_T_IN || r->type == BLK_T_OUT;
+	cost = moves ? r->data_len : 0;
+	/* It may be finished on return. */
+	if (!blk_req_start(r))
+		return false;
+	rate_take(&b->rate, cost, 1);
+	return true;
 }
 
 /* ---- the queue ----------------------------------------------------------- */
 
+/* Nothing is taken from the queue before its time. */
+static bool blk_must_wait(struct blk *b)
+{
+	uint64_t us = rate_wait(&b->rate, 0);
+
+	if (us && b->rate_timer.fired)
+		timer_set(&b->rate_timer, us / 1000 + 1);
+	return us;
+}
+
 static bool blk_may_take(struct blk *b)
 {
+	if (blk_must_wait(b))
+		return false;
 	if (b->hold && b->writes)
 		return false;
 	b->hold = false;
@@ -174,6 +198,11 @@ static void blk_run(struct blk *b)
 	queue_notify(q);
 	if (!budget)
 		virtio_kick_self(&b->virtio);
+}
+
+static void blk_rate_fired(struct timer *t)
+{
+	blk_run(container_of(t, struct blk, rate_timer));
 }
 
 static void blk_kick(struct virtio *v)
@@ -360,6 +389,16 @@ static int blk_start_io(struct blk *b, const struct blk_conf *conf,
 	return loop_add(loop, &b->watch, EPOLLIN, e);
 }
 
+static int blk_start_rate(struct blk *b, const struct rate_conf *conf,
+			  struct loop *loop, struct err *e)
+{
+	rate_init(&b->rate, conf, NULL);
+	if (!rate_limits(&b->rate) || !loop)
+		return 0;
+	b->loop = loop;
+	return timer_init(&b->rate_timer, loop, "blk rate", blk_rate_fired, e);
+}
+
 static int blk_build(struct blk *b, const struct blk_conf *conf,
 		     struct loop *loop, struct err *e)
 {
@@ -371,6 +410,8 @@ static int blk_build(struct blk *b, const struct blk_conf *conf,
 	r = blk_open(b, conf, e);
 	if (r == 0)
 		r = blk_start_io(b, conf, loop, e);
+	if (r == 0)
+		r = blk_start_rate(b, &conf->rate, loop, e);
 	if (r < 0)
 		return r;
 	if (b->overlay.fd < 0)
@@ -417,6 +458,7 @@ void blk_destroy(struct virtio *v)
 		if (b->loop)
 			loop_del(b->loop, &b->watch);
 	}
+	timer_fini(&b->rate_timer, b->loop);
 	if (b->overlay.fd >= 0 && overlay_save_begin(&b->overlay) &&
 	    overlay_save_write(&b->overlay, &e) < 0)
 		log_err("blk %s: %s", v->id, e.msg);
@@ -426,4 +468,10 @@ void blk_destroy(struct virtio *v)
 		overlay_close(&b->base[i]);
 	virtio_fini(v);
 	free(b);
+}
+
+void blk_stats(struct virtio *v, struct dev_stats *s)
+{
+	s->disk_read_bytes += blk_of(v)->read_bytes;
+	s->disk_write_bytes += blk_of(v)->write_bytes;
 }

@@ -25,6 +25,9 @@
  * up; that is done in one go, with no other write in flight, so that nothing
  * between the two copies is lost. File systems with 4 KiB blocks never do it.
  *
+ * With a rate, requests that come too early stay in the queue, in their order,
+ * until a timer of the loop says that the next may start.
+ *
  * FLUSH brings data to the host's disk first and then the map that speaks of
  * it. Destroying the device saves the map without waiting for the host's disk.
  *
@@ -40,3 +43,4 @@
 struct virtio *blk_create(const struct dev_conf *conf, const struct mem *mem,
 			  struct loop *loop, struct err *e);
 void blk_destroy(struct virtio *v);
+void blk_stats(struct virtio *v, struct dev_stats *s);

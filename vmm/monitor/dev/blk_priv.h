@@ -74,6 +74,9 @@ struct blk {
 	unsigned writes;	/* in flight */
 	bool hold;		/* the next request waits for those */
 	bool running;
+	struct rate rate;
+	struct timer rate_timer; /* the next request may start */
+	uint64_t read_bytes, write_bytes;
 	/* flushes: waiting, and in the one that runs */
 	struct blk_req *flush_waiting, *flush_running;
 	struct blk_op flush_op;

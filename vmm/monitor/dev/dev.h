@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "dev/rate.h"
 #include "mem/mem.h"
 #include "virtio/virtio.h"
 
@@ -25,6 +26,7 @@ struct blk_conf {
 	unsigned nbase;
 	int overlay_fd;	     /* -1: read-only */
 	uint64_t size_bytes; /* 0: the size of the topmost layer */
+	struct rate_conf rate;
 };
 
 struct vsock_conf {

@@ -3,12 +3,15 @@
  *
  * Bytes are put under the machine lock (by vCPU threads) into a small buffer
  * and written to the file by the loop, so a flooding guest waits for nobody
- * and nobody for it: what does not fit is dropped and counted. The file never
- * grows past its bound: when it is full, its newer half moves to the front. */
+ * and nobody for it: what does not fit is dropped and counted. So is what comes
+ * faster than the rate, until a part of a second's worth may pass again; where
+ * bytes are missing, a line of ours says how many. The file never grows past
+ * its bound: when it is full, its newer half moves to the front. */
 #pragma once
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "dev/rate.h"
 
 #include <stdint.h>
 
@@ -23,10 +26,15 @@ struct serial_log {
 	bool asked; /* wake was written and not yet read */
 	uint32_t used;
 	uint64_t bytes, dropped;
+	uint64_t lost; /* of those dropped: not yet told in the file */
+	struct rate rate;
+	bool choked; /* by the rate */
 	uint8_t buf[SERIAL_LOG_BUF];
 };
 
-int serial_log_init(struct serial_log *l, int fd, uint64_t max,
+/* max is the file's bound, 0 for a default; rate in bytes a second, 0 for no
+ * limit. */
+int serial_log_init(struct serial_log *l, int fd, uint64_t max, uint64_t rate,
 		    struct loop *loop, struct err *e);
 void serial_log_fini(struct serial_log *l);
 void serial_log_put(void *log, uint8_t byte);

@@ -10,7 +10,7 @@
 #include <assert.h>
 
 const struct dev_kind dev_kinds[] = {
-	[DEV_BLK] = { "blk", blk_create, blk_destroy, NULL, NULL },
+	[DEV_BLK] = { "blk", blk_create, blk_destroy, NULL, blk_stats },
 	[DEV_VSOCK] = { "vsock", vsock_create, vsock_destroy, vsock_pending,
 			NULL },
 	[DEV_RNG] = { "rng", rng_create, rng_destroy, NULL, NULL },

@@ -70,7 +70,8 @@ static int build_serial(struct machine *m, struct err *e)
 				   .read = serial_bus_read,
 				   .write = serial_bus_write };
 	int r = serial_log_init(&m->console, m->conf->console_fd,
-				m->conf->console_max_bytes, m->loop, e);
+				m->conf->console_max_bytes,
+				m->conf->console_rate, m->loop, e);
 
 	if (r == 0)
 		r = serial_init(&m->serial, serial_log_put, &m->console, e);

@@ -51,6 +51,7 @@ struct machine_conf {
 	unsigned ndevs;
 	int console_fd; /* -1: not kept */
 	uint64_t console_max_bytes;
+	uint64_t console_rate; /* bytes a second; 0: no limit */
 	int (*enter)(void *ctx, struct err *e); /* first in a vCPU thread */
 	void (*ended)(void *ctx);		/* in the loop, once */
 	void *ctx;

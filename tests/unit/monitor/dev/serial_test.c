@@ -132,7 +132,7 @@ static void log_keeps_the_newer_half(void **state)
 
 	(void)state;
 	assert_int_equal(loop_init(&loop, NULL, NULL), 0);
-	assert_int_equal(serial_log_init(&l, fd, max, &loop, NULL), 0);
+	assert_int_equal(serial_log_init(&l, fd, max, 0, &loop, NULL), 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		snprintf(line, sizeof(line), "line %u\n", i);
 		log_text(&l, line);
@@ -158,7 +158,7 @@ static void log_drops_and_counts_a_flood(void **state)
 
 	(void)state;
 	assert_int_equal(loop_init(&loop, NULL, NULL), 0);
-	assert_int_equal(serial_log_init(&l, -1, 0, &loop, NULL), 0);
+	assert_int_equal(serial_log_init(&l, -1, 0, 0, &loop, NULL), 0);
 	for (unsigned i = 0; i < 3 * SERIAL_LOG_BUF; i++)
 		serial_log_put(&l, 'x');
 	assert_int_equal(l.bytes, 3 * SERIAL_LOG_BUF);
@@ -178,12 +178,81 @@ static void log_survives_a_file_that_cannot_be_written(void **state)
 
 	(void)state;
 	assert_int_equal(loop_init(&loop, NULL, NULL), 0);
-	assert_int_equal(serial_log_init(&l, fd, 0, &loop, NULL), 0);
+	assert_int_equal(serial_log_init(&l, fd, 0, 0, &loop, NULL), 0);
 	for (unsigned i = 0; i < 40; i++) {
 		log_text(&l, "hello\n");
 		assert_int_equal(loop_once(&loop, 0), 0);
 	}
 	assert_int_equal(l.size, 0);
+	serial_log_fini(&l);
+	loop_fini(&loop);
+	close(fd);
+}
+
+static uint64_t clock_us;
+
+static uint64_t fake_now(void)
+{
+	return clock_us;
+}
+
+static void log_slows(struct serial_log *l, uint64_t rate)
+{
+	struct rate_conf conf = { .bytes = rate };
+
+	clock_us = 1000000;
+	rate_init(&l->rate, &conf, fake_now);
+}
+
+static void log_drops_what_is_over_the_rate(void **state)
+{
+	static const char want[] = "aaaaaaaaaa\r\n[vial: 5 bytes dropped]"
+				   "\r\nzz\r\n[vial: 1 bytes dropped]\r\n";
+	int fd = memfd_create("console", MFD_CLOEXEC);
+	static struct serial_log l;
+	struct loop loop;
+	char got[100] = "";
+
+	(void)state;
+	assert_int_equal(loop_init(&loop, NULL, NULL), 0);
+	assert_int_equal(serial_log_init(&l, fd, 0, 8, &loop, NULL), 0);
+	log_slows(&l, 10);
+	log_text(&l, "aaaaaaaaaabbb");
+	assert_int_equal(l.dropped, 3);
+	clock_us += 100000; /* one byte's time: not enough to begin again */
+	log_text(&l, "bb");
+	assert_int_equal(l.dropped, 5);
+	clock_us += 100000;
+	log_text(&l, "zz");
+	assert_int_equal(l.dropped, 5);
+	log_text(&l, "b");
+	assert_int_equal(l.dropped, 6);
+	assert_int_equal(l.bytes, 18);
+	serial_log_fini(&l);
+	assert_int_equal(pread(fd, got, sizeof(got) - 1, 0), strlen(want));
+	assert_string_equal(got, want);
+	loop_fini(&loop);
+	close(fd);
+}
+
+static void log_tells_of_a_full_buffer(void **state)
+{
+	int fd = memfd_create("console", MFD_CLOEXEC);
+	static struct serial_log l;
+	struct loop loop;
+	char got[40] = "";
+
+	(void)state;
+	assert_int_equal(loop_init(&loop, NULL, NULL), 0);
+	assert_int_equal(serial_log_init(&l, fd, 0, 0, &loop, NULL), 0);
+	for (unsigned i = 0; i < SERIAL_LOG_BUF + 7; i++)
+		serial_log_put(&l, 'x');
+	assert_int_equal(l.dropped, 7);
+	assert_int_equal(loop_once(&loop, 0), 0);
+	log_text(&l, "y\n");
+	serial_log_flush(&l);
+	assert_true(pread(fd, got, sizeof(got) - 1, SERIAL_LOG_BUF) > 0);
+	assert_string_equal(got, "\r\n[vial: 7 bytes dropped]\r\ny\n");
 	serial_log_fini(&l);
 	loop_fini(&loop);
 	close(fd);
@@ -198,6 +267,8 @@ int main(void)
 		cmocka_unit_test(serial_any_width),
 		cmocka_unit_test(log_keeps_the_newer_half),
 		cmocka_unit_test(log_drops_and_counts_a_flood),
+		cmocka_unit_test(log_drops_what_is_over_the_rate),
+		cmocka_unit_test(log_tells_of_a_full_buffer),
 		cmocka_unit_test(log_survives_a_file_that_cannot_be_written),
 	};
 
