@@ -52,8 +52,7 @@ static json_t *side(const struct utsname *u)
 			 CMD_DOCKER_VERSION, "APIVersion", CMD_DOCKER_API,
 			 "ApiVersion", CMD_DOCKER_API, "Os", "linux", "Arch",
 			 cpu_name(u->machine), "KernelVersion", u->release,
-			 "Components", "Name", "vial", "Version",
-			 VIAL_VERSION);
+			 "Components", "Name", "vial", "Version", VIAL_VERSION);
 }
 
 static int print_format(const char *format, struct err *e)
