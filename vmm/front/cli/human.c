@@ -131,6 +131,15 @@ static bool begins(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
+size_t human_width(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += begins(s[i]);
+	return n;
+}
+
 /* Bytes of the first width characters, and whether these are all. What is
  * not UTF-8 could be of any length: a character has four bytes at most. */
 static size_t chars(const char *text, size_t width, bool *all)

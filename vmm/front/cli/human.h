@@ -29,6 +29,9 @@ char *human_time(int64_t unix_seconds, char buf[HUMAN_MAX]);
  * 0001-01-01T00:00:00Z. */
 char *human_rfc3339(int64_t unix_seconds, uint32_t ns, char buf[HUMAN_MAX]);
 
+/* Characters in len bytes of UTF-8. */
+size_t human_width(const char *s, size_t len);
+
 /* An id as lists show it: its first twelve characters, without "sha256:". */
 char *human_id(const char *id, char buf[HUMAN_MAX]);
 

@@ -155,15 +155,6 @@ void fmt_print(FILE *f, json_t **argv, unsigned argc, bool line)
 		fputc('\n', f);
 }
 
-size_t fmt_width(const char *s, size_t len)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++)
-		n += ((uint8_t)s[i] & 0xc0) != 0x80;
-	return n;
-}
-
 /* ---- printf ---- */
 
 struct verb {
@@ -195,7 +186,7 @@ static const char *verb_parse(const char *s, const char *end, struct verb *v)
 
 static void put_padded(FILE *f, const struct verb *v, const char *s, size_t len)
 {
-	size_t width = fmt_width(s, len);
+	size_t width = human_width(s, len);
 	int blanks = (size_t)v->width > width ? v->width - (int)width : 0;
 	bool zero = v->zero && !v->left && v->letter != 's';
 
@@ -297,7 +288,7 @@ static void put_verb(FILE *f, const struct verb *v, json_t *arg)
 		return;
 	if (v->precision >= 0 && v->letter == 's') {
 		while (n < len &&
-		       fmt_width(text, n + 1) <= (size_t)v->precision)
+		       human_width(text, n + 1) <= (size_t)v->precision)
 			n++;
 		len = n;
 	}

@@ -165,7 +165,5 @@ void fmt_value(FILE *f, json_t *v);
 void fmt_real(FILE *f, double d);
 void fmt_print(FILE *f, json_t **argv, unsigned argc, bool line);
 void fmt_printf(FILE *f, struct span format, json_t **argv, unsigned argc);
-/* Characters, not bytes. */
-size_t fmt_width(const char *s, size_t len);
 /* The keys of an object, sorted; the caller frees the array. */
 const char **value_keys(json_t *object, size_t *count);
