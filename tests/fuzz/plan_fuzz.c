@@ -63,5 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(c.ndisks <= CONF_MAX_DISKS);
 	for (unsigned i = 0; i < c.ndisks; i++)
 		must_be_disk(&c.disk[i]);
+	must(c.nshares <= CONF_MAX_SHARES);
+	for (unsigned i = 0; i < c.nshares; i++) {
+		must(c.share[i].tag[0] != '\0');
+		must_be_text(c.share[i].tag, CONF_TAG_MAX);
+		must_be_fd(c.share[i].socket_fd, 1);
+	}
 	return 0;
 }

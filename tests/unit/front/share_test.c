@@ -130,7 +130,7 @@ static int64_t make(uint64_t parent, const char *name)
 
 static void put(const char *name, const char *text)
 {
-	char path[128];
+	char path[256];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -142,7 +142,7 @@ static void put(const char *name, const char *text)
 
 static bool is_there(const char *name)
 {
-	char path[128];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return access(path, F_OK) == 0;

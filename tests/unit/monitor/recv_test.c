@@ -26,8 +26,9 @@ struct box {
 	Vial__Plan__Plan plan;
 	Vial__Plan__Disk disk[2], *disks[CONF_MAX_DISKS + 1];
 	uint32_t base_fds[CONF_MAX_LAYERS + 1];
-	char id[80], cmdline[CONF_CMDLINE_MAX + 2], serial[32];
-	int fds[16];
+	Vial__Plan__Share share[2], *shares[CONF_MAX_SHARES + 1];
+	char id[80], cmdline[CONF_CMDLINE_MAX + 2], serial[32], tag[64];
+	int fds[20];
 	unsigned nfds;
 };
 
@@ -60,6 +61,16 @@ static uint32_t listen_fd(struct box *b)
 			 0);
 	assert_int_equal(listen(fd, 1), 0);
 	return keep(b, fd);
+}
+
+static uint32_t talk_fd(struct box *b)
+{
+	int s[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s),
+			 0);
+	close(s[1]); /* connected it was, for all a plan can tell */
+	return keep(b, s[0]);
 }
 
 static void box_init(struct box *b)
@@ -96,6 +107,15 @@ static void box_init(struct box *b)
 	b->disk[0].size_bytes = 1 << 20;
 	b->plan.disks = b->disks;
 	b->plan.n_disks = 1;
+	snprintf(b->tag, sizeof(b->tag), "work");
+	for (int i = 0; i < 2; i++)
+		vial__plan__share__init(&b->share[i]);
+	for (size_t i = 0; i < ARRAY_LEN(b->shares); i++)
+		b->shares[i] = &b->share[i > 0];
+	b->share[0].tag = b->tag;
+	b->share[0].socket_fd = talk_fd(b);
+	b->plan.shares = b->shares;
+	b->plan.n_shares = 1;
 }
 
 static void box_fini(struct box *b)
@@ -161,6 +181,9 @@ static void a_right_plan_is_copied(void **state)
 	assert_int_equal(c.disk[0].base_fds[1], b.base_fds[1]);
 	assert_int_equal(c.disk[0].overlay_fd, b.disk[0].overlay_fd);
 	assert_int_equal(c.disk[0].size_bytes, 1 << 20);
+	assert_int_equal(c.nshares, 1);
+	assert_string_equal(c.share[0].tag, "work");
+	assert_int_equal(c.share[0].socket_fd, b.share[0].socket_fd);
 	assert_true(c.tied);
 	assert_false(c.verbose);
 	box_fini(&b);
@@ -185,9 +208,10 @@ static void what_is_absent_is_minus_one(void **state)
 	assert_int_equal(c.lock_fd, -1);
 	assert_int_equal(c.disk[0].overlay_fd, -1);
 	assert_string_equal(c.cmdline, "");
-	b.plan.n_disks = 0;
+	b.plan.n_disks = b.plan.n_shares = 0;
 	assert_int_equal(send_box(&b, &c, &e), 0);
 	assert_int_equal(c.ndisks, 0);
+	assert_int_equal(c.nshares, 0);
 	box_fini(&b);
 }
 
@@ -492,6 +516,37 @@ static void layer_writer(struct box *b)
 	b->base_fds[0] = keep(b, open(path, O_WRONLY));
 }
 
+static void many_shares(struct box *b)
+{
+	b->plan.n_shares = CONF_MAX_SHARES + 1;
+}
+static void no_tag(struct box *b)
+{
+	b->tag[0] = '\0';
+}
+static void long_tag(struct box *b)
+{
+	memset(b->tag, 't', CONF_TAG_MAX + 1);
+}
+static void same_tags(struct box *b)
+{
+	b->plan.n_shares = 2;
+	b->share[1].tag = b->tag;
+	b->share[1].socket_fd = talk_fd(b);
+}
+static void no_back_end(struct box *b)
+{
+	b->share[0].socket_fd = 0;
+}
+static void back_end_deaf(struct box *b)
+{
+	b->share[0].socket_fd = listen_fd(b);
+}
+static void back_end_file(struct box *b)
+{
+	b->share[0].socket_fd = file_fd(b);
+}
+
 static const struct {
 	void (*break_it)(struct box *b);
 	const char *says; /* part of the line */
@@ -499,6 +554,13 @@ static const struct {
 	{ bad_generation, "generation: 2" },
 	{ no_generation, "generation: 0" },
 	{ no_id, "id: missing" },
+	{ many_shares, "shares: 9 of them, at most 8" },
+	{ no_tag, "share 0: tag: missing" },
+	{ long_tag, "share 0: tag: longer than 36" },
+	{ same_tags, "shares 0 and 1: both have tag work" },
+	{ no_back_end, "share 0: socket_fd: missing" },
+	{ back_end_deaf, "is not a connected unix socket" },
+	{ back_end_file, "is not a connected unix socket" },
 	{ id_dot, "id: begins with" },
 	{ id_slash, "id: byte 0x2f at 1" },
 	{ id_newline, "id: byte 0x0a" },

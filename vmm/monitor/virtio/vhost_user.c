@@ -113,8 +113,8 @@ static int vu_fail(enum vu_request r, int code, struct err *e)
 {
 	if (code == EAGAIN || code == EWOULDBLOCK)
 		return err_set(e, ETIMEDOUT,
-			       "%s: the back end did not answer in %d s",
-			       vu_name(r), VHOST_USER_MS / 1000);
+			       "%s: the back end did not answer in %d ms",
+			       vu_name(r), VHOST_USER_MS);
 	if (code == EPIPE || code == ECONNRESET)
 		return err_set(e, code, "%s: the back end has ended",
 			       vu_name(r));

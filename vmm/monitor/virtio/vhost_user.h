@@ -21,7 +21,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#if defined(VIAL_TEST) || defined(VIAL_FUZZ)
+#define VHOST_USER_MS 200 /* tests wait for it */
+#else
 #define VHOST_USER_MS 10000
+#endif
 
 struct vhost_user {
 	int fd; /* borrowed; -1: dropped */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -148,6 +149,43 @@ static void mem_names_what_it_could_not_get(void **state)
 	mem_fini(&m);
 }
 
+static void shared_memory_is_a_sealed_file(void **state)
+{
+	const uint64_t odd = HIGH + 4096;
+	struct mem m = { .shared = true };
+	struct err e = { 0 };
+	char got[4] = "";
+	uint8_t *p;
+
+	(void)state;
+	assert_int_equal(mem_add(&m, GPA(0), 4 * MIB, &e), 0);
+	assert_int_equal(mem_add(&m, GPA(odd), 2 * MIB, &e), 0);
+	p = mem_at(&m, GPA(odd), 2 * MIB);
+	assert_non_null(p);
+	/* huge pages: address and place in the file agree modulo 2 MiB */
+	assert_int_equal((uintptr_t)p % (2 * MIB), odd % (2 * MIB));
+	assert_int_equal(m.region[1].fd_off % (2 * MIB), odd % (2 * MIB));
+	memcpy(p + 100, "abc", 4);
+	assert_int_equal(pread(m.region[1].fd, got, 4,
+			       (off_t)m.region[1].fd_off + 100),
+			 4);
+	assert_string_equal(got, "abc");
+	assert_int_equal(ftruncate(m.region[0].fd, 0), -1);
+	assert_int_equal(ftruncate(m.region[0].fd, 1 << 30), -1);
+	mem_fini(&m);
+}
+
+static void private_memory_has_no_file(void **state)
+{
+	struct mem m;
+
+	(void)state;
+	two_regions(&m);
+	assert_int_equal(m.region[0].fd, -1);
+	assert_int_equal(m.region[1].fd, -1);
+	mem_fini(&m);
+}
+
 static void release_gives_whole_pages_back(void **state)
 {
 	struct mem m;
@@ -222,6 +260,8 @@ int main(void)
 		cmocka_unit_test(mem_gives_the_rest_back),
 		cmocka_unit_test(mem_refuses_bad_regions),
 		cmocka_unit_test(mem_names_what_it_could_not_get),
+		cmocka_unit_test(shared_memory_is_a_sealed_file),
+		cmocka_unit_test(private_memory_has_no_file),
 		cmocka_unit_test(release_gives_whole_pages_back),
 		cmocka_unit_test(release_makes_a_hole_in_shared_memory),
 		cmocka_unit_test(release_knows_the_edges),
