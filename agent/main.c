@@ -8,10 +8,13 @@
  * host's decision, in Requests (proto/agent.proto):
  *
  *     serve    connections: control, or one stream of a job
- *     setup    once: mount the root disk and go there, name, clock, entropy
- *     job      one command: a state table; exec and spawn start it, stdio
- *              moves its bytes, cgroup and reap see it end
+ *     setup    once: mount the root disk and go there, name, clock, entropy;
+ *              tune has what containers ask for besides
+ *     job      one command: a state table; exec, caps and spawn start it,
+ *              stdio moves its bytes, cgroup and reap see it end, oom and
+ *              report say why
  *     file     a folder of the guest as a tar stream, in or out
+ *     procs    what runs; stat: what is at a path
  *     down     the end: all is told, killed, written back; power off
  *
  * There is one thread and one loop. Nothing in it waits for a command, for the

@@ -29,7 +29,7 @@ struct list {
 	const struct user_files *users;
 	Vial__Agent__Process **all;
 	size_t n, room, bytes, left_out;
-	uint64_t boot_s; /* CLOCK_REALTIME of the guest's start */
+	uint64_t boot_us; /* CLOCK_REALTIME of the guest's start */
 	struct {
 		uid_t uid;
 		char name[64];
@@ -96,7 +96,8 @@ static struct row *row_new(struct list *l, const struct proc *p)
 	r->p.pid = (uint32_t)p->pid;
 	r->p.ppid = (uint32_t)p->ppid;
 	r->p.uid = p->uid;
-	r->p.start_s = l->boot_s + p->start_us / 1000000;
+	/* Rounded: the two clocks are read one after the other. */
+	r->p.start_s = (l->boot_us + p->start_us + 500000) / 1000000;
 	r->p.cpu_us = p->cpu_us;
 	r->p.rss_bytes = p->rss_bytes;
 	r->p.vsz_bytes = p->vsz_bytes;
@@ -162,19 +163,21 @@ static void list_note(struct list *l)
 		free(r);
 }
 
-static uint64_t list_boot(void)
+static uint64_t clock_us(clockid_t clock)
 {
-	struct timespec now, up;
+	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	return (uint64_t)MAX(now.tv_sec - up.tv_sec, (time_t)0);
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 void procs_send(struct reply to, const struct user_files *users)
 {
 	Vial__Agent__ProcessList m = VIAL__AGENT__PROCESS_LIST__INIT;
-	struct list l = { .users = users, .boot_s = list_boot() };
+	struct list l = {
+		.users = users,
+		.boot_us = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME),
+	};
 
 	proc_each(list_add, &l);
 	list_note(&l);
