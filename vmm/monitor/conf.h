@@ -29,6 +29,7 @@ struct conf_disk {
 	int base_fds[CONF_MAX_LAYERS]; /* lowest first; read-only use */
 	unsigned nbase;
 	int overlay_fd;	     /* -1: the disk is read-only */
+	bool plain;	     /* overlay_fd is the disk itself; no layers */
 	uint64_t size_bytes; /* 0: the size of the topmost layer */
 	uint64_t rate_bytes, rate_ops; /* a second; 0: no limit */
 };

@@ -104,6 +104,7 @@ static void monitor_devices(struct monitor *m)
 			.base_fds = d->base_fds,
 			.nbase = d->nbase,
 			.overlay_fd = d->overlay_fd,
+			.plain = d->plain,
 			.size_bytes = d->size_bytes,
 			.rate = { d->rate_bytes, d->rate_ops },
 		};

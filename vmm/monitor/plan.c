@@ -101,9 +101,12 @@ static int check_disk(const Vial__Plan__Disk *d, struct conf_disk *out,
 	if (check_rate(d->rate, &out->rate_bytes, &out->rate_ops, "rate", e) <
 	    0)
 		return -EINVAL;
+	out->plain = d->plain;
+	if (out->plain && (out->nbase || out->overlay_fd < 0))
+		return err_set(e, EINVAL, "plain: is one file and no layers");
 	if (out->nbase == 0 && out->overlay_fd < 0)
 		return err_set(e, EINVAL, "neither a layer nor an overlay");
-	if (out->nbase == 0 && out->size_bytes == 0)
+	if (out->nbase == 0 && out->size_bytes == 0 && !out->plain)
 		return err_set(e, EINVAL,
 			       "size_bytes: missing, and no layer tells it");
 	return 0;

@@ -106,12 +106,31 @@ static void rates_beyond_measure_are_refused(void **state)
 	refused(&b, "console_rate: ops");
 }
 
+static void a_plain_disk_is_one_file(void **state)
+{
+	struct monitor_conf c;
+	struct box b;
+	struct err e;
+
+	(void)state;
+	box_init(&b);
+	b.disk.plain = true;
+	refused(&b, "disk 0: plain");
+	b.disk.overlay_fd = 13;
+	refused(&b, "disk 0: plain");
+	b.disk.n_base_fds = 0;
+	assert_int_equal(plan_check(&b.plan, &c, &e), 0);
+	assert_true(c.disk[0].plain);
+	assert_int_equal(c.disk[0].overlay_fd, 13);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_said_is_no_limit),
 		cmocka_unit_test(rates_are_taken),
 		cmocka_unit_test(rates_beyond_measure_are_refused),
+		cmocka_unit_test(a_plain_disk_is_one_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,7 +336,19 @@ static int blk_open(struct blk *b, const struct blk_conf *conf, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (conf->overlay_fd >= 0) {
+	if (conf->plain) {
+		if (conf->nbase)
+			return err_set(e, EINVAL, "a plain disk has layers");
+		r = overlay_open_plain(&b->overlay, conf->overlay_fd, e);
+		if (r < 0)
+			return r;
+		if (size && size != b->overlay.size)
+			return err_set(e, EINVAL,
+				       "plain disk of %" PRIu64
+				       " bytes, not %" PRIu64,
+				       b->overlay.size, size);
+		size = b->overlay.size;
+	} else if (conf->overlay_fd >= 0) {
 		/* An overlay that exists knows its size. */
 		r = overlay_open(&b->overlay, conf->overlay_fd, true, size,
 				 size ? 0 : blk_base_size(b), e);

@@ -16,7 +16,7 @@
  * What a file is, is told by its position and never guessed from its content:
  * a guest may write anything into a plain image. Without an overlay the disk
  * is read-only for us as well as for the guest. Without base_fds the overlay
- * stands on zeroes.
+ * stands on zeroes. A plain disk is one file that is written in place.
  *
  * Reads and writes of whole clusters go to the host in the background
  * (blk_io.h). A write makes its clusters the overlay's when it is complete:

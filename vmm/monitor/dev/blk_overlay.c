@@ -237,6 +237,19 @@ int overlay_open(struct overlay *o, int fd, bool writable, uint64_t size,
 	return r;
 }
 
+int overlay_open_plain(struct overlay *o, int fd, struct err *e)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	*o = (struct overlay){ .fd = fd, .writable = true, .head_saved = true };
+	if (end < 0) {
+		o->fd = -1;
+		return err_sys(e, "plain disk");
+	}
+	o->size = (uint64_t)end;
+	return 0;
+}
+
 void overlay_close(struct overlay *o)
 {
 	if (o->map)
@@ -249,13 +262,15 @@ void overlay_close(struct overlay *o)
 
 bool overlay_has(const struct overlay *o, uint64_t cluster)
 {
-	return o->map[cluster / 64] >> (cluster % 64) & 1;
+	return !o->map || (o->map[cluster / 64] >> (cluster % 64) & 1);
 }
 
 uint64_t overlay_run(const struct overlay *o, uint64_t cluster, uint64_t max)
 {
 	uint64_t n = 0, flip = overlay_has(o, cluster) ? UINT64_MAX : 0;
 
+	if (!o->map)
+		return max;
 	while (n < max) {
 		unsigned bit = (cluster + n) % 64;
 		uint64_t other = (o->map[(cluster + n) / 64] ^ flip) >> bit;
@@ -269,7 +284,7 @@ uint64_t overlay_run(const struct overlay *o, uint64_t cluster, uint64_t max)
 
 void overlay_set(struct overlay *o, uint64_t cluster, uint64_t n)
 {
-	while (n) {
+	while (n && o->map) {
 		unsigned bit = cluster % 64;
 		uint64_t step = MIN(n, 64 - bit), mask = UINT64_MAX;
 		uint64_t *word = &o->map[cluster / 64];

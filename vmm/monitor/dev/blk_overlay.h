@@ -29,7 +29,7 @@ struct overlay {
 	bool head_saved;
 	uint64_t size;		/* of the disk, bytes */
 	uint64_t data_off;
-	uint64_t *map;		/* one bit for each cluster */
+	uint64_t *map;		/* one bit for each cluster; plain: NULL */
 	uint64_t *saved;	/* the pages being saved; writable ones only */
 	uint8_t *dirty;		/* for each page of map: differs from the file */
 	size_t pages;		/* of map */
@@ -40,6 +40,9 @@ struct overlay {
  * fallback bytes if size is 0. */
 int overlay_open(struct overlay *o, int fd, bool writable, uint64_t size,
 		 uint64_t fallback, struct err *e);
+/* fd is the disk itself, written in place: it has all clusters from its first
+ * byte on, and there is nothing to save. */
+int overlay_open_plain(struct overlay *o, int fd, struct err *e);
 /* Does not save. Safe on a zeroed one. */
 void overlay_close(struct overlay *o);
 

@@ -25,6 +25,7 @@ struct blk_conf {
 	const int *base_fds; /* lowest layer first; borrowed */
 	unsigned nbase;
 	int overlay_fd;	     /* -1: read-only */
+	bool plain;	     /* it is the disk itself; no layers */
 	uint64_t size_bytes; /* 0: the size of the topmost layer */
 	struct rate_conf rate;
 };
