@@ -124,7 +124,7 @@ int caps_choose(struct caps *c, const Vial__Agent__Exec *x, struct err *e)
 	return 0;
 }
 
-bool caps_bound(const struct caps *c)
+bool caps_lower(const struct caps *c)
 {
 	if (!c->limit)
 		return true;

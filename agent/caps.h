@@ -25,5 +25,5 @@ int caps_choose(struct caps *c, const Vial__Agent__Exec *x, struct err *e);
 
 /* For the child, before and after it becomes its user; no memory is asked for.
  * Root keeps the set, others only its bound. False, and errno says why. */
-bool caps_bound(const struct caps *c);
+bool caps_lower(const struct caps *c);
 bool caps_take(const struct caps *c, bool root);

@@ -109,7 +109,7 @@ static bool list_put(struct list *l, struct row *r)
 	if (l->n == l->room) {
 		size_t room = l->room ? 2 * l->room : 64;
 		Vial__Agent__Process **all =
-			realloc(l->all, room * sizeof(*all));
+			realloc(l->all, room * sizeof(void *));
 
 		if (!all)
 			return false;

@@ -123,7 +123,7 @@ static bool child_enter(struct spawn *s)
  */
 static bool child_user(struct spawn *s)
 {
-	if (!caps_bound(&s->caps))
+	if (!caps_lower(&s->caps))
 		return child_fails(s, SPAWN_CAPS);
 	if (!child_enter(s))
 		return false;
