@@ -177,25 +177,11 @@ static int end(void **state)
 	return system(command);
 }
 
-/* At its normal end virtiofsd complains; it keeps the standard error that it
- * is started with. */
-static int start(const struct share_dir *dirs, unsigned n)
-{
-	int keep = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10), r;
-	autoclose int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	dup2(null, STDERR_FILENO);
-	r = share_start(&share, dirs, n, &e);
-	dup2(keep, STDERR_FILENO);
-	close(keep);
-	return r;
-}
-
 static void serve(const struct share_dir *dirs, unsigned n)
 {
 	struct dev_conf conf = { .type = DEV_FS, .fs = { .tag = "work" } };
 
-	if (start(dirs, n) < 0)
+	if (share_start(&share, dirs, n, -1, &e) < 0)
 		fail_msg("%s", e.msg);
 	guest_init_shared(&k.g);
 	assert_int_equal(loop_init(&k.loop, NULL, &e), 0);
@@ -352,7 +338,7 @@ static void it_is_killed_with_who_started_it(void **state)
 	if (child == 0) {
 		struct share s;
 
-		if (share_start(&s, &d, 1, &e) < 0)
+		if (share_start(&s, &d, 1, -1, &e) < 0)
 			_exit(1);
 		/* the connection stays: it is not what ends it here */
 		if (write(pipes[1], &s.pid, sizeof(s.pid)) != sizeof(s.pid))
@@ -391,11 +377,11 @@ static void what_is_missing_is_named(void **state)
 	struct share_dir d[2] = { { dir, false }, { "/no/such", true } };
 
 	(void)state;
-	assert_int_equal(share_start(&share, d, 2, &e), -ENOENT);
+	assert_int_equal(share_start(&share, d, 2, -1, &e), -ENOENT);
 	assert_string_equal(e.msg, "/no/such: No such file or directory");
 	assert_int_equal(share.fd, -1);
 	assert_int_equal(share.pid, 0);
-	assert_int_equal(share_start(&share, d, SHARE_MAX + 1, &e), -E2BIG);
+	assert_int_equal(share_start(&share, d, SHARE_MAX + 1, -1, &e), -E2BIG);
 }
 
 int main(void)

@@ -90,10 +90,11 @@ static int share_clone(struct share *s, struct share_child *c, struct err *e)
 }
 
 int share_start(struct share *s, const struct share_dir *dirs, unsigned n,
-		struct err *e)
+		int log_fd, struct err *e)
 {
 	struct share_child c = { .dirs = dirs,
 				 .n = n,
+				 .log_fd = log_fd,
 				 .uid = geteuid(),
 				 .gid = getegid(),
 				 .map = ids_choose() == IDS_MAP };

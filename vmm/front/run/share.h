@@ -47,10 +47,11 @@ struct share {
 		.fd = -1                                                       \
 	}
 
-/* Folder i is at /i of the share. Its descriptor is close-on-exec. On failure
- * nothing is left, and e names the folder and why. The caller has one thread,
- * and lives as long as the box. */
+/* Folder i is at /i of the share. Its descriptor is close-on-exec. What
+ * virtiofsd has to say goes to log_fd, or nowhere (-1). On failure nothing is
+ * left, and e names the folder and why. The caller has one thread, and lives
+ * as long as the box. */
 int share_start(struct share *s, const struct share_dir *dirs, unsigned n,
-		struct err *e);
+		int log_fd, struct err *e);
 /* Safe on one that was not started. */
 void share_stop(struct share *s);

@@ -284,14 +284,17 @@ static void child_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The listener, the way back, standard error and two that lead nowhere. */
-static int child_fds(int null, int listener, int sync, struct err *e)
+/* The listener, the way back, the log and two that lead nowhere. */
+static int child_fds(int null, int log, int listener, int sync, struct err *e)
 {
 	/* Out of the way of the numbers they are to have. */
 	listener = fcntl(listener, F_DUPFD_CLOEXEC, FD_FREE);
 	sync = fcntl(sync, F_DUPFD_CLOEXEC, FD_FREE);
-	if (listener < 0 || sync < 0 || dup2(null, 0) < 0 ||
-	    dup2(null, 1) < 0 || dup2(listener, FD_LISTENER) < 0 ||
+	null = fcntl(null, F_DUPFD_CLOEXEC, FD_FREE);
+	log = log < 0 ? null : fcntl(log, F_DUPFD_CLOEXEC, FD_FREE);
+	if (listener < 0 || sync < 0 || log < 0 || dup2(log, 2) < 0 ||
+	    dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+	    dup2(listener, FD_LISTENER) < 0 ||
 	    dup3(sync, FD_SYNC, O_CLOEXEC) < 0 ||
 	    syscall(SYS_close_range, FD_FREE, ~0u, 0) < 0)
 		return err_sys(e, "descriptors");
@@ -365,7 +368,7 @@ void share_child(const struct share_child *c)
 		_exit(1);
 	}
 	child_say(c->sync, &e, conn);
-	if (child_fds(null, listener, c->sync, &e) == 0) {
+	if (child_fds(null, c->log_fd, listener, c->sync, &e) == 0) {
 		execve(VIRTIOFSD, (char *const *)(uintptr_t)argv, env);
 		err_sys(&e, VIRTIOFSD);
 	}

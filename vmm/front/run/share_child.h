@@ -9,6 +9,7 @@
 struct share_child {
 	const struct share_dir *dirs;
 	unsigned n;
+	int log_fd;	   /* -1: none */
 	unsigned uid, gid; /* outside */
 	bool map;	   /* in a user namespace without a map yet */
 	int sync;	   /* SOCK_SEQPACKET: struct err, then end of file */
