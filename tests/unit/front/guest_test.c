@@ -218,7 +218,8 @@ static void sends_the_whole_command(void **state)
 	s.tty = s.interactive = true;
 	s.timeout_ms = 9000;
 	take_hello();
-	assert_int_equal(guest_exec(&t.g, 42, &s, &size, &e), 0);
+	assert_int_equal(guest_exec(&t.g, 42, &s,
+				    &(struct guest_exec){ .size = &size }, &e), 0);
 	req = next_request();
 	x = req->exec;
 	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_EXEC);

@@ -45,6 +45,7 @@ static int start(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	setenv("VIAL_RUNDIR", dir, 1);
+	setenv("VIAL_DATADIR", dir, 1);
 	plan = (struct plan){ .vcpus = 1, .ram_bytes = 64 << 20 };
 	plan.cmdline = "";
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
@@ -80,7 +81,7 @@ static void script(const char *text)
 
 static bool box_exists(void)
 {
-	char path[128];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/boxes/%s", dir, info.id);
 	return access(path, F_OK) == 0;
@@ -88,7 +89,7 @@ static bool box_exists(void)
 
 static pid_t monitor_pid(void)
 {
-	char path[128];
+	char path[256];
 	int pid = 0;
 
 	snprintf(path, sizeof(path), "%s/boxes/%s/console.log", dir, info.id);
@@ -131,6 +132,19 @@ static void assert_all_gone(pid_t monitor)
 	assert_false(box_exists());
 }
 
+/* Most boxes here go when they end. */
+static int start_box(struct launch *x, struct box_info *i)
+{
+	struct box b;
+	int r;
+
+	*x = (struct launch)LAUNCH_INIT;
+	i->brief = !i->exit_status;
+	snprintf(i->status, sizeof(i->status), "running");
+	r = state_create(&b, i, &e);
+	return r < 0 ? r : launch_start(x, &plan, &b, i, &e);
+}
+
 static void starts_and_ends(void **state)
 {
 	struct shim_msg last = { .kind = SHIM_READY };
@@ -138,11 +152,11 @@ static void starts_and_ends(void **state)
 
 	(void)state;
 	script(SLEEPER);
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	assert_true(strlen(l.info.name) > 2);
 	assert_true(state_alive(&l.box));
 	pid = monitor_pid();
-	launch_end(&l, false, &last);
+	launch_end(&l, &last);
 	assert_true(process_gone(pid));
 	assert_false(box_exists());
 	assert_int_equal(last.kind, SHIM_ENDED);
@@ -155,11 +169,12 @@ static void keeps_the_result(void **state)
 
 	(void)state;
 	script(SLEEPER);
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	info.exit_status = 3; /* not brief, for start_box() */
+	assert_int_equal(start_box(&l, &info), 0);
 	monitor_pid();
 	snprintf(l.info.status, sizeof(l.info.status), "exited");
-	l.info.exit_status = 3;
-	launch_end(&l, true, NULL);
+	assert_int_equal(state_write(&l.box, &l.info, &e), 0);
+	launch_end(&l, NULL);
 	assert_int_equal(state_find(info.id, &found, &e), 0);
 	assert_false(found.alive);
 	assert_int_equal(found.exit_status, 3);
@@ -175,7 +190,7 @@ static void passes_the_right_descriptors(void **state)
 
 	(void)state;
 	script("exec ls -l /proc/self/fd >&7");
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
 	assert_int_equal(m.kind, SHIM_ENDED);
 	assert_int_equal(m.wait_status, 0);
@@ -191,7 +206,7 @@ static void passes_the_right_descriptors(void **state)
 	/* 13 is the script, 14 the directory that ls reads. */
 	assert_null(strstr(text, " 15 -> "));
 	free(text);
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 }
 
 static void a_missing_monitor_says_so(void **state)
@@ -200,14 +215,14 @@ static void a_missing_monitor_says_so(void **state)
 	char *text;
 
 	(void)state;
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
 	assert_int_equal(WEXITSTATUS(m.wait_status), 127);
 	text = state_tail(&l.box, "vmm.log", 1000);
 	assert_non_null(text);
 	assert_non_null(strstr(text, "No such file"));
 	free(text);
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 	assert_false(box_exists());
 }
 
@@ -219,11 +234,11 @@ static void a_taken_name_is_refused(void **state)
 	(void)state;
 	script(SLEEPER);
 	snprintf(info.name, sizeof(info.name), "same");
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	state_new_id(other.id);
-	assert_int_equal(launch_start(&second, &plan, &other, &e), -EEXIST);
+	assert_int_equal(start_box(&second, &other), -EEXIST);
 	assert_non_null(strstr(e.msg, "already in use"));
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 }
 
 static void killed_monitor(void **state)
@@ -232,13 +247,13 @@ static void killed_monitor(void **state)
 
 	(void)state;
 	script(SLEEPER);
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	kill(monitor_pid(), SIGKILL);
 	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), sizeof(m));
 	assert_int_equal(WTERMSIG(m.wait_status), SIGKILL);
 	/* The directory stays for those who want to know why. */
 	assert_true(box_exists());
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 	assert_false(box_exists());
 }
 
@@ -249,11 +264,11 @@ static void killed_shim(void **state)
 
 	(void)state;
 	script(SLEEPER);
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	pid = monitor_pid();
 	kill(l.shim, SIGKILL);
 	assert_int_equal(recv(l.leash, &m, sizeof(m), 0), 0);
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 	assert_all_gone(pid);
 }
 
@@ -266,7 +281,7 @@ static pid_t client(pid_t *shim)
 	assert_int_equal(pipe(p), 0);
 	pid = fork();
 	if (pid == 0) {
-		if (launch_start(&l, &plan, &info, &e) < 0 ||
+		if (start_box(&l, &info) < 0 ||
 		    write(p[1], &l.shim, sizeof(l.shim)) < 0)
 			_exit(1);
 		pause();
@@ -321,7 +336,7 @@ static void the_plan_socket(void **state)
 
 	(void)state;
 	script("head -c 4 <&3 >&7; cat <&3 >/dev/null; echo closed >&2");
-	assert_int_equal(launch_start(&l, &plan, &info, &e), 0);
+	assert_int_equal(start_box(&l, &info), 0);
 	for (int i = 0; i < 2000 && len == 0; i++) {
 		text = state_tail(&l.box, "console.log", 4);
 		if (text)
@@ -340,7 +355,7 @@ static void the_plan_socket(void **state)
 	assert_non_null(text);
 	assert_string_equal(text, "closed\n");
 	free(text);
-	launch_end(&l, false, NULL);
+	launch_end(&l, NULL);
 }
 
 int main(void)

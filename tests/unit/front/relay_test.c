@@ -161,11 +161,11 @@ static void patient_pipe(void **state)
 	go(false);
 	relay_fini(&t.r);
 	go(false);
-	if (t.r.dst.own)
-		close(t.r.dst.watch.fd);
-	t.r.dst.own = false;
-	t.r.dst.watch.fd = t.dst[0];
-	t.r.dst.how = RELAY_PATIENT;
+	if (t.r.dst.end.own)
+		close(t.r.dst.end.watch.fd);
+	t.r.dst.end.own = false;
+	t.r.dst.end.watch.fd = t.dst[0];
+	t.r.dst.end.how = RELAY_PATIENT;
 	assert_int_equal(pump(MIB, MIB, 5000), MIB);
 }
 
@@ -373,7 +373,7 @@ static void spliced_slow_reader(void **state)
 		n = write(t.src[1], block, sizeof(block));
 	while (n > 0 && loop_once(&t.loop, 0) == 0);
 	spin();
-	assert_true(t.r.dst.watch.added);
+	assert_true(t.r.dst.end.watch.added);
 	assert_false(t.r.src.watch.added);
 	assert_int_equal(t.ended, 0);
 }

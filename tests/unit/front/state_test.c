@@ -29,6 +29,7 @@ static int start(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	setenv("VIAL_RUNDIR", dir, 1);
+	setenv("VIAL_DATADIR", dir, 1);
 	return 0;
 }
 
@@ -47,12 +48,14 @@ static int make(struct box *b, struct box_info *info, const char *name)
 	state_new_id(info->id);
 	snprintf(info->name, sizeof(info->name), "%s", name);
 	snprintf(info->image, sizeof(info->image), "some/image");
+	snprintf(info->status, sizeof(info->status), "running");
+	info->brief = true;
 	return state_create(b, info, &e);
 }
 
 static bool exists(const char *id)
 {
-	char path[128];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/boxes/%s", dir, id);
 	return access(path, F_OK) == 0;
@@ -140,7 +143,7 @@ static void the_dead_are_swept(void **state)
 static void what_was_damaged_is_swept(void **state)
 {
 	autofree struct box_info *all = NULL;
-	char path[128];
+	char path[256];
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/boxes", dir);

@@ -13,6 +13,12 @@ int cmd_fail(const struct err *e)
 	return CMD_FAILED;
 }
 
+int cmd_error(const struct err *e)
+{
+	cmd_fail(e);
+	return CMD_ERROR;
+}
+
 int cmd_misused(const struct cmd *c, const struct err *e)
 {
 	cmd_fail(e);
@@ -58,7 +64,7 @@ int cmd_parse(const struct cmd *c, int argc, char **argv, void *what,
 	      int *status)
 {
 	struct err e = { 0 };
-	bool help;
+	bool help = false;
 	int first = (c->mixed ? opt_parse_mixed : opt_parse)(
 		c->opts, argc, argv, what, &help, &e);
 

@@ -28,8 +28,14 @@ struct cmd {
 /* Exit status of everything that is vial's own fault or the user's. */
 #define CMD_FAILED 125
 
-extern const struct cmd cmd_run, cmd_ps, cmd_logs, cmd_rm, cmd_doctor,
-	cmd_version;
+/* And of what a command could not do to one of its boxes, as docker has it. */
+#define CMD_ERROR 1
+
+extern const struct cmd cmd_run, cmd_create, cmd_start, cmd_exec, cmd_attach,
+	cmd_stop, cmd_kill, cmd_restart, cmd_pause, cmd_unpause, cmd_wait,
+	cmd_rename, cmd_ps, cmd_logs, cmd_rm, cmd_doctor, cmd_version;
+
+extern const struct cmd cmd_completion;
 
 /* All of them, NULL behind the last. */
 extern const struct cmd *const cmds[];
@@ -41,7 +47,9 @@ int cmd_parse(const struct cmd *c, int argc, char **argv, void *what,
 	      int *status);
 /* "vial: ..." on standard error, and CMD_FAILED. */
 int cmd_fail(const struct err *e);
-/* The same, with a line that points to the command's help. */
+/* The same, and CMD_ERROR. */
+int cmd_error(const struct err *e);
+/* "vial: ...", CMD_FAILED, and a line that points to the command's help. */
 int cmd_misused(const struct cmd *c, const struct err *e);
 void cmd_help(const struct cmd *c);
 

@@ -29,7 +29,7 @@ static const char *ago(int64_t then, char *buf, size_t size)
 		{ 60, "minute" },
 		{ 1, "second" },
 	};
-	int64_t s = time(NULL) - then;
+	int64_t s = (state_now() - then) / 1000;
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		int64_t n = s / units[i].seconds;
@@ -48,14 +48,16 @@ static void print_box(const struct box_info *b)
 	char created[32], status[32] = "Up";
 	const char *image;
 
-	if (!b->alive)
+	if (state_is(b, "created"))
+		snprintf(status, sizeof(status), "Created");
+	else if (!b->alive)
 		snprintf(status, sizeof(status), "Exited (%d)", b->exit_status);
 	/* The path is in the way of the name. */
 	image = strrchr(b->image, '/');
 	image = image ? image + 1 : b->image;
-	printf("%-12s  %-20s  %-12s  %-16s  %-24.24s  %.40s\n", b->id, b->name,
-	       status, ago(b->created, created, sizeof(created)), image,
-	       b->command);
+	printf("%-12.12s  %-20s  %-12s  %-16s  %-24.24s  %.40s\n", b->id,
+	       b->name, status, ago(b->created, created, sizeof(created)),
+	       image, b->command);
 }
 
 static int ps_main(const struct cmd *c, int argc, char **argv)
@@ -77,7 +79,7 @@ static int ps_main(const struct cmd *c, int argc, char **argv)
 		if (!all[i].alive && !ps.all)
 			continue;
 		if (ps.quiet)
-			printf("%s\n", all[i].id);
+			printf("%.12s\n", all[i].id);
 		else
 			print_box(&all[i]);
 	}

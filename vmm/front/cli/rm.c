@@ -2,39 +2,46 @@
 /* vial rm: removes boxes that have ended, with -f those that run. */
 #include "base/auto.h"
 #include "cli/cmd.h"
-#include "run/state.h"
+#include "cli/each.h"
 #include "run/stop.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 struct rm {
-	bool force;
+	bool force, volumes, link;
 };
 
 static const struct opt opts[] = {
-	OPT_FLAG('f', "force", struct rm, force, "End a box that runs"), OPT_END
+	OPT_FLAG('f', "force", struct rm, force, "End a box that runs"),
+	OPT_FLAG('v', "volumes", struct rm, volumes,
+		 "And the volumes without a name that came with it"),
+	OPT_END
 };
 
-static int remove_box(const char *what, bool force, struct err *e)
+static int remove_box(void *arg, const char *what, struct err *e)
 {
+	const struct rm *rm = arg;
 	struct box_info info;
 	struct box b;
+	int r;
 
 	if (state_find(what, &info, e) < 0)
-		return force && e->code == ENOENT ? 0 : -e->code;
-	if (info.alive && !force)
+		return rm->force && e->code == ENOENT ? 0 : -e->code;
+	if (info.alive && !rm->force)
 		return err_set(e, EBUSY,
-			       "box %s runs: end it first, or use "
-			       "-f",
-			       what);
+			       "box %s runs: stop it first, or use -f", what);
 	if (info.alive && stop_box(info.id, e) < 0)
 		return -e->code;
-	/* A box that was run with --rm has removed itself. */
+	/* A brief box has removed itself. */
 	if (state_open(&b, info.id, e) < 0)
 		return e->code == ENOENT ? 0 : -e->code;
-	state_remove(&b);
-	return 0;
+	/* Not under the hands of one who starts it this moment. */
+	r = state_lock(&b, e);
+	if (r == 0)
+		state_remove(&b);
+	else
+		state_close(&b);
+	return r;
 }
 
 static int rm_main(const struct cmd *c, int argc, char **argv)
@@ -49,20 +56,15 @@ static int rm_main(const struct cmd *c, int argc, char **argv)
 		err_set(&e, EINVAL, "'vial rm' needs a BOX");
 		return cmd_misused(c, &e);
 	}
-	status = 0;
-	for (int i = first; i < argc; i++) {
-		if (remove_box(argv[i], rm.force, &e) < 0)
-			status = cmd_fail(&e);
-		else
-			printf("%s\n", argv[i]);
-	}
-	return status;
+	return each_box(argv + first, argc - first, remove_box, &rm);
 }
 
 const struct cmd cmd_rm = {
 	.name = "rm",
-	.usage = "[-f] BOX...",
+	.usage = "[OPTIONS] BOX...",
 	.summary = "Remove boxes.",
 	.opts = opts,
+	.mixed = true,
+	.example = "vial rm -f job\n",
 	.run = rm_main,
 };

@@ -1,61 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial run: a command in a box of its own. */
 #include "base/auto.h"
+#include "cli/box_opts.h"
 #include "cli/cmd.h"
+#include "run/attach.h"
+#include "run/create.h"
+#include "run/detach.h"
 #include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const struct opt opts[] = {
-	OPT_SET(0, "artifact", spec_artifact, "GUEST[:DIR]",
-		"Bring a path out when the command has ended, into DIR (.)"),
-	OPT_SET(0, "cpus", spec_cpus, "N",
-		"CPUs, rounded up (default: the host's, at most 8)"),
-	OPT_FLAG('D', "debug", struct spec, debug,
-		 "Keep the monitor's and the kernel's messages in the logs"),
-	OPT_STR(0, "entrypoint", struct spec, entrypoint, "PROGRAM",
-		"Put PROGRAM in front of the command ('' for none)"),
-	OPT_SET('e', "env", spec_env, "NAME[=VALUE]",
-		"Set a variable, or hand on the one that is set here"),
-	OPT_SET(0, "env-file", spec_env_file, "FILE",
-		"Variables from a file, one a line"),
-	OPT_SET(0, "group-add", spec_group, "GROUP", "A further group"),
-	OPT_SET('h', "hostname", spec_hostname, "NAME",
-		"Host name in the guest (default: the box's id)"),
-	OPT_FLAG('i', "interactive", struct spec, interactive,
-		 "Hand standard input to the command"),
+	BOX_OPTS,
+	OPT_GROUP("This run"),
+	OPT_FLAG('d', "detach", struct spec, detach,
+		 "Print the id of the box and leave it running"),
+	OPT_STR(0, "detach-keys", struct spec, detach_keys, "KEYS",
+		"For 'vial attach' (ctrl-p,ctrl-q)"),
+	OPT_SET(0, "sig-proxy", spec_no_proxy, "BOOL",
+		"Hand signals on to the command (true)"),
 	OPT_STR(0, "json", struct spec, json, "FILE",
 		"Write the result, times and resource use to FILE ('-': "
 		"stdout)"),
-	OPT_STR(0, "kernel", struct spec, kernel, "FILE",
-		"Boot this kernel (vmlinux or bzImage)"),
-	OPT_SET(0, "log-level", spec_log_level, "LEVEL",
-		"error, warn, info or debug"),
-	OPT_SET('m', "memory", spec_memory, "SIZE",
-		"Memory, such as 256m or 2g (default: 512m)"),
-	OPT_SET(0, "name", spec_name, "NAME", "Name of the box"),
 	OPT_FLAG('q', "quiet", struct spec, quiet,
 		 "No word of ours on standard error"),
-	OPT_FLAG(0, "rm", struct spec, rm, "Keep nothing of the box"),
-	OPT_SET(0, "shm-size", spec_shm, "SIZE",
-		"Size of /dev/shm (default: 64m)"),
-	OPT_SET(0, "stop-timeout", spec_grace, "TIME",
-		"From SIGTERM to SIGKILL at a time-out (default: 10s)"),
-	OPT_SET(0, "timeout", spec_timeout, "TIME",
-		"End the command after TIME (10, 90s, 1h30m): status 124"),
-	OPT_FLAG('t', "tty", struct spec, tty, "Give it a terminal"),
-	OPT_SET(0, "ulimit", spec_ulimit, "NAME=SOFT[:HARD]",
-		"A resource limit, such as nofile=1024"),
-	OPT_SET('u', "user", spec_user, "USER[:GROUP]",
-		"Run as this user of the guest (default: root)"),
-	OPT_SET('v', "volume", spec_volume, "HOST:GUEST",
-		"Copy a file or directory in before the command starts"),
-	OPT_SET('w', "workdir", spec_cwd, "DIR",
-		"Working directory, made when missing (default: /)"),
 	OPT_END
 };
 
@@ -69,17 +42,52 @@ static int open_json(const char *path, struct err *e)
 	return fd < 0 ? err_sys(e, "--json: %s", path) : fd;
 }
 
+static bool attached(const struct spec *s, const char *stream)
+{
+	for (size_t i = 0; i < s->attach.n; i++)
+		if (strcasecmp(s->attach.v[i], stream) == 0)
+			return true;
+	return s->attach.n == 0;
+}
+
+/* Only now is there something to be found by the id. */
+static int run_detached(const struct spec *s, struct err *e)
+{
+	struct box_info info;
+	struct box b, again;
+	int status;
+
+	box_describe(&info, s);
+	if (box_make(&b, &info, s, e) < 0)
+		return cmd_fail(e);
+	status = detach_run(s, &b, &info, e);
+	if (status == 0) {
+		printf("%s\n", info.id);
+		return 0;
+	}
+	/* A brief box whose command never ran. */
+	if (info.brief && state_open(&again, info.id, &(struct err){ 0 }) == 0)
+		state_remove(&again);
+	cmd_fail(e);
+	return status;
+}
+
 static int run_spec(const struct spec *s, struct err *e)
 {
 	autoclose int json = s->json ? open_json(s->json, e) : -1;
+	const struct run_how how = { .no_in = !attached(s, "stdin"),
+				     .no_out = !attached(s, "stdout"),
+				     .no_err = !attached(s, "stderr") };
 	struct report r;
 	int status;
 
 	if (s->json && json < 0)
 		return cmd_fail(e);
+	if (s->detach)
+		return run_detached(s, e);
 	if (report_init(&r, s, e) < 0)
 		return cmd_fail(e);
-	run_box(s, &r);
+	run_box(s, &r, &how);
 	if (!s->quiet)
 		report_print(&r, STDERR_FILENO, !s->rm);
 	status = r.status;
@@ -117,5 +125,6 @@ const struct cmd cmd_run = {
 		"command writes to it is thrown away. -v copies: changes do not flow\n"
 		"back, --artifact brings them out. The exit status is the command's:\n"
 		"see 'vial help status'.\n",
+	.example = "vial run --rm -v .:/src -w /src image.ext4 make test\n",
 	.run = run_main,
 };

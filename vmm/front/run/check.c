@@ -148,7 +148,7 @@ static void check_data(struct check *c)
 static void check_runtime(struct check *c)
 {
 	struct err e;
-	int fd = where_boxes(&e);
+	int fd = where_boxes(WHERE_BRIEF, &e);
 
 	if (fd >= 0) {
 		close(fd);

@@ -119,3 +119,11 @@ int disk_open_overlay(struct err *e)
 	unlink(path);
 	return fd;
 }
+
+int disk_open_kept(int boxdir, struct err *e)
+{
+	int fd = openat(boxdir, "disk",
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_sys(e, "disk of the box") : fd;
+}

@@ -14,3 +14,5 @@ int disk_open_image(const char *path, struct err *e);
 /* A fresh empty file in the data directory that disappears with its last
  * descriptor: what the box writes. */
 int disk_open_overlay(struct err *e);
+/* The disk of a box that is kept, made when missing. */
+int disk_open_kept(int boxdir, struct err *e);

@@ -44,7 +44,11 @@ static void on_started(struct run *r)
 
 	report_mark(r->report, TIME_STARTED);
 	r->started = true;
-	if (!r->spec->tty)
+	if (!r->launch.info.brief) {
+		r->launch.info.started = state_now();
+		run_record(r, "running");
+	}
+	if (!r->spec->tty || r->how->detached)
 		return;
 	if (r->spec->interactive)
 		term_raw();
@@ -304,6 +308,9 @@ void run_limit_fired(struct timer *t)
 			 "the guest did not answer in time (VIAL_BOOT_"
 			 "TIMEOUT changes how long that is)");
 		break;
+	case LIMIT_OFF:
+		r->cut = true; /* its end is known already */
+		break;
 	case LIMIT_COMMAND:
 		run_fail(r, REPORT_TIMEOUT, STATUS_TIMEOUT,
 			 "command timed out after %g s, and the guest did "
@@ -336,6 +343,12 @@ void run_signal(struct signals *s, int signo)
 		    signo == SIGQUIT;
 	struct winsize size;
 
+	if (r->how->detached) {
+		/* The host goes down, or somebody means the box. */
+		if (ends && signo != SIGHUP)
+			run_stop(r, 0, r->spec->stop_timeout_ms);
+		return;
+	}
 	if (signo == SIGWINCH) {
 		if (r->started && r->spec->tty && term_size(&size))
 			guest_resize(&r->guest, r->key, &size);
@@ -352,6 +365,8 @@ void run_signal(struct signals *s, int signo)
 			 "killed by a second SIGINT");
 		return;
 	}
+	if (r->spec->no_sig_proxy)
+		return;
 	guest_signal(&r->guest, r->key, signo,
 		     signo == SIGINT || signo == SIGQUIT);
 }

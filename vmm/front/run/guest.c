@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-
-#define ENTROPY_BYTES 64
 
 /* protobuf-c's structs have plain char * for what they only read. */
 static char *text(const char *s)
@@ -38,7 +35,7 @@ static void guest_flush(struct guest *g)
 		loop_mod(g->loop, &g->watch, r ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
-static int guest_send(struct guest *g, Vial__Agent__Request *req)
+int guest_send(struct guest *g, Vial__Agent__Request *req)
 {
 	int r;
 
@@ -145,32 +142,6 @@ void guest_close(struct guest *g)
 	chan_fini(&g->chan);
 }
 
-int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
-		struct err *e)
-{
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
-	Vial__Agent__Setup m = VIAL__AGENT__SETUP__INIT;
-	uint8_t entropy[ENTROPY_BYTES];
-	struct timespec now;
-	int r;
-
-	if (getrandom(entropy, sizeof(entropy), 0) != sizeof(entropy))
-		return err_sys(e, "random numbers");
-	clock_gettime(CLOCK_REALTIME, &now);
-	m.root_serial = text("root");
-	m.root_fstype = text("ext4");
-	m.hostname = text(hostname);
-	m.time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	m.entropy.data = entropy;
-	m.entropy.len = sizeof(entropy);
-	m.shm_bytes = s->shm_bytes;
-	req.op_case = VIAL__AGENT__REQUEST__OP_SETUP;
-	req.setup = &m;
-	r = guest_send(g, &req);
-	explicit_bzero(entropy, sizeof(entropy));
-	return r < 0 ? err_set(e, -r, "set-up: %s", strerror(-r)) : 0;
-}
-
 static int exec_rlimits(Vial__Agent__Exec *m, const struct spec *s,
 			Vial__Agent__Rlimit **all, struct err *e)
 {
@@ -196,7 +167,7 @@ static int exec_rlimits(Vial__Agent__Exec *m, const struct spec *s,
 }
 
 int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
-	       const struct winsize *size, struct err *e)
+	       const struct guest_exec *x, struct err *e)
 {
 	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Exec m = VIAL__AGENT__EXEC__INIT;
@@ -216,18 +187,27 @@ int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 	if (exec_rlimits(&m, s, &rlimits, e) < 0)
 		return -e->code;
 	m.tty = s->tty;
-	if (size) {
-		sz.rows = size->ws_row;
-		sz.cols = size->ws_col;
+	if (x->size) {
+		sz.rows = x->size->ws_row;
+		sz.cols = x->size->ws_col;
 		m.size = &sz;
 	}
-	m.stdin = s->interactive;
-	m.stdout = true;
-	m.stderr = !s->tty;
+	m.stdin = s->interactive && !x->no_in;
+	m.stdout = !x->no_out;
+	m.stderr = !s->tty && !x->no_out;
 	m.timeout_ms = s->timeout_ms;
 	m.grace_ms = s->grace_ms;
-	m.kill_rest = true;
+	m.kill_rest = !x->rest;
+	m.detach = x->detach;
 	m.make_cwd = true;
+	m.report = s->timeout_ms > 0;
+	m.default_caps = true;
+	m.cap_add = s->cap_add.v;
+	m.n_cap_add = s->cap_add.n;
+	m.cap_drop = s->cap_drop.v;
+	m.n_cap_drop = s->cap_drop.n;
+	m.privileged = s->privileged;
+	m.no_new_privs = s->no_new_privs;
 	req.op_case = VIAL__AGENT__REQUEST__OP_EXEC;
 	req.exec = &m;
 	r = guest_send(g, &req);
@@ -297,6 +277,38 @@ void guest_stats(struct guest *g)
 
 	req.op_case = VIAL__AGENT__REQUEST__OP_STATS;
 	req.stats = &m;
+	guest_send(g, &req);
+}
+
+void guest_processes(struct guest *g)
+{
+	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
+	Vial__Agent__Processes m = VIAL__AGENT__PROCESSES__INIT;
+
+	req.op_case = VIAL__AGENT__REQUEST__OP_PROCESSES;
+	req.processes = &m;
+	guest_send(g, &req);
+}
+
+void guest_stat(struct guest *g, uint64_t key, const char *path)
+{
+	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
+	Vial__Agent__Stat m = VIAL__AGENT__STAT__INIT;
+
+	m.key = key;
+	m.path = text(path);
+	req.op_case = VIAL__AGENT__REQUEST__OP_STAT;
+	req.stat = &m;
+	guest_send(g, &req);
+}
+
+void guest_shutdown(struct guest *g)
+{
+	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
+	Vial__Agent__Shutdown m = VIAL__AGENT__SHUTDOWN__INIT;
+
+	req.op_case = VIAL__AGENT__REQUEST__OP_SHUTDOWN;
+	req.shutdown = &m;
 	guest_send(g, &req);
 }
 

@@ -35,18 +35,31 @@ struct guest {
 int guest_open(struct guest *g, struct loop *l, int boxdir, struct err *e);
 void guest_close(struct guest *g);
 
-/* The root disk, name, time and fresh entropy. */
+/* setup.c: the root disk, name, time and fresh entropy, and what the spec
+ * wants of the machine as a whole. */
 int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
 		struct err *e);
-/* size may be NULL. */
+/* rest: what the command leaves behind goes on; detach: so does the command
+ * when this connection ends. */
+struct guest_exec {
+	const struct winsize *size;
+	bool rest, detach;
+	bool no_in, no_out; /* not even as the spec has them */
+};
 int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
-	       const struct winsize *size, struct err *e);
+	       const struct guest_exec *x, struct err *e);
 /* Those below say nothing when the connection has ended. */
 void guest_signal(struct guest *g, uint64_t key, int signo, bool group);
 void guest_resize(struct guest *g, uint64_t key, const struct winsize *size);
 void guest_put_tar(struct guest *g, uint64_t key, const char *path);
 void guest_get_tar(struct guest *g, uint64_t key, const char *path);
 void guest_stats(struct guest *g);
+void guest_processes(struct guest *g);
+void guest_stat(struct guest *g, uint64_t key, const char *path);
+void guest_shutdown(struct guest *g);
+
+/* Any request; -EPIPE when the connection has ended. */
+int guest_send(struct guest *g, Vial__Agent__Request *req);
 
 /* A number nobody else uses. */
 uint64_t guest_key(void);

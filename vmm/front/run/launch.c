@@ -22,7 +22,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 {
 	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
 	Vial__Plan__Disk disk = VIAL__PLAN__DISK__INIT, *disks[] = { &disk };
-	char box[BOX_ID_LEN + 1], serial[] = "root";
+	char box[BOX_SHORT_LEN + 1], serial[] = "root";
 	autofree char *cmdline = strdup(p->cmdline);
 	uint32_t base = SHIM_FD_IMAGE;
 	struct chan c;
@@ -30,7 +30,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 
 	if (!cmdline)
 		return err_set(e, ENOMEM, "out of memory");
-	memcpy(box, id, sizeof(box));
+	snprintf(box, sizeof(box), "%.*s", BOX_SHORT_LEN, id);
 	disk.serial = serial;
 	disk.n_base_fds = 1;
 	disk.base_fds = &base;
@@ -78,8 +78,8 @@ static int await_ready(struct launch *l, struct err *e)
 		*e = m.err;
 		return -e->code;
 	}
-	memcpy(l->info.name, m.name, sizeof(m.name));
-	return state_open(&l->box, l->info.id, e);
+	l->info.pid = m.monitor;
+	return 0;
 }
 
 static int fork_shim(struct launch *l, struct shim_conf *c, struct err *e)
@@ -97,14 +97,16 @@ static int fork_shim(struct launch *l, struct shim_conf *c, struct err *e)
 	return 0;
 }
 
-int launch_start(struct launch *l, const struct plan *p,
+int launch_start(struct launch *l, const struct plan *p, struct box *b,
 		 const struct box_info *info, struct err *e)
 {
-	struct shim_conf c = { .plan = p, .info = *info };
+	struct shim_conf c = { .plan = p, .brief = info->brief };
 	int plan[2], leash[2], r;
 
 	*l = (struct launch)LAUNCH_INIT;
 	l->info = *info;
+	l->box = c.box = *b;
+	*b = (struct box)BOX_INIT;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plan) < 0)
 		return err_sys(e, "socketpair");
 	l->plan = plan[0];
@@ -121,44 +123,34 @@ int launch_start(struct launch *l, const struct plan *p,
 		r = fork_shim(l, &c, e);
 	close(c.plan_fd);
 	close(c.leash);
+	/* The box is as alive as its shim and its monitor. */
+	let_go(&l->box.lock);
 	if (r == 0)
 		r = await_ready(l, e);
-	if (r < 0)
-		launch_end(l, false, NULL);
 	return r;
 }
 
 /* The shim did not come to its own end: do its work. The plan socket is closed
  * by now, and the monitor, which the shim's death has killed as well, holds
  * the lock to its end. */
-static void clean_up(struct launch *l, bool keep)
+static void clean_up(struct launch *l)
 {
 	const struct timespec pause = { .tv_nsec = ORPHAN_POLL_NS };
-	struct err ignored;
 
-	if (l->box.dir < 0 && state_open(&l->box, l->info.id, &ignored) < 0)
-		return;
 	for (int i = 0; i < ORPHAN_POLLS && state_alive(&l->box); i++)
 		nanosleep(&pause, NULL);
-	if (!keep)
+	if (l->info.brief)
 		state_remove(&l->box);
 }
 
-void launch_end(struct launch *l, bool keep, struct shim_msg *last)
+void launch_end(struct launch *l, struct shim_msg *last)
 {
-	struct shim_msg m = { .kind = SHIM_KEEP };
+	struct shim_msg m;
 	int status = -1;
-	struct err e;
 	ssize_t n;
 
-	if (keep)
-		keep = l->box.dir >= 0 &&
-		       state_write(&l->box, &l->info, &e) == 0;
-	if (l->leash >= 0) {
-		if (keep && send(l->leash, &m, sizeof(m), MSG_NOSIGNAL) < 0)
-			m.kind = SHIM_FAILED;
+	if (l->leash >= 0)
 		shutdown(l->leash, SHUT_WR);
-	}
 	while (l->shim > 0) {
 		n = recv(l->leash, &m, sizeof(m), 0);
 		if (n < 0 && errno == EINTR)
@@ -172,8 +164,8 @@ void launch_end(struct launch *l, bool keep, struct shim_msg *last)
 	while (l->shim > 0 && waitpid(l->shim, &status, 0) < 0 &&
 	       errno == EINTR)
 		;
-	if (l->shim > 0 && status != 0)
-		clean_up(l, keep);
+	if (l->box.dir >= 0 && status != 0)
+		clean_up(l);
 	l->shim = 0;
 	let_go(&l->leash);
 	state_close(&l->box);

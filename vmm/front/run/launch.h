@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch.h - a plan becomes a box: shim and monitor, seen from the client. */
+/* launch.h - a plan becomes a box: shim and monitor, seen from the keeper. */
 #pragma once
 
 #include "base/err.h"
@@ -24,11 +24,13 @@ struct launch {
 	}
 
 /* Sends the plan, forks the shim and waits until the box's sockets are there.
- * The plan's descriptors may be closed after. */
-int launch_start(struct launch *l, const struct plan *p,
+ * b is a box whose lock is held; launch owns it from here on, also after an
+ * error, and its lock is the shim's. The plan's descriptors may be closed
+ * after. */
+int launch_start(struct launch *l, const struct plan *p, struct box *b,
 		 const struct box_info *info, struct err *e);
 
 /* Ends the guest, if it still runs, and returns when nothing of the box is
- * left but, when keep is set, its directory with info written into it. *last
- * gets the monitor's end when it had not been read yet. */
-void launch_end(struct launch *l, bool keep, struct shim_msg *last);
+ * left but, when it is not brief, its directory. *last gets the monitor's end
+ * when it had not been read yet. */
+void launch_end(struct launch *l, struct shim_msg *last);

@@ -204,15 +204,22 @@ int plan_open(struct plan *p, const struct spec *s, struct err *e)
 	p->cmdline = cmdline ? cmdline : KERNEL_CMDLINE;
 	if (check_copies(s, e) < 0 || check_memory(s, e) < 0 ||
 	    where_part(WHERE_VMM, p->vmm, e) < 0 ||
-	    (p->image = disk_open_image(s->image, e)) < 0 ||
+	    (p->image = disk_open_image(
+		     s->image_path ? s->image_path : s->image, e)) < 0 ||
 	    (p->kernel = open_kernel(s, e)) < 0 ||
 	    (p->initramfs = open_initramfs(e)) < 0 ||
-	    (p->kvm = plan_open_kvm(e)) < 0 ||
-	    (p->overlay = disk_open_overlay(e)) < 0) {
+	    (p->kvm = plan_open_kvm(e)) < 0) {
 		plan_close(p);
 		return -e->code;
 	}
 	return 0;
+}
+
+int plan_open_disk(struct plan *p, int boxdir, struct err *e)
+{
+	p->overlay = boxdir < 0 ? disk_open_overlay(e)
+				: disk_open_kept(boxdir, e);
+	return p->overlay < 0 ? p->overlay : 0;
 }
 
 void plan_close(struct plan *p)

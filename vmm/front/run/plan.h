@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan.h - a spec resolved: every file open, every size known.
  *
- * Opening a plan changes nothing anyone can see: what a box writes goes to a
- * file without a name. The directory of the box and its sockets come later,
- * with launch.h. */
+ * Opening a plan changes nothing anyone can see. The directory of the box and
+ * its sockets are state.h's and launch.h's. */
 #pragma once
 
 #include "base/err.h"
@@ -28,6 +27,9 @@ struct plan {
 	}
 
 int plan_open(struct plan *p, const struct spec *s, struct err *e);
+/* The file that takes what the box writes: its own one, or, boxdir -1, one
+ * without a name. */
+int plan_open_disk(struct plan *p, int boxdir, struct err *e);
 void plan_close(struct plan *p);
 
 /* /dev/kvm, or the reason why not with what to do about it. */

@@ -63,23 +63,57 @@ static void end_wait(struct relay *r, struct relay_end *x, uint32_t events)
 		x->how = RELAY_ALWAYS;
 }
 
-static void relay_wait(struct relay *r, bool src, bool dst)
+/* Every taker, the first one included, for whom bytes are left. */
+static bool full(const struct relay *r)
 {
-	/* A file cannot be waited for; its turn comes with the other end. */
-	if (src && r->src.how == RELAY_ALWAYS)
-		dst = true;
+	if (r->dst.on && r->dst.left)
+		return true;
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i] && r->sink[i]->left)
+			return true;
+	return false;
+}
+
+static void relay_wait(struct relay *r, bool src)
+{
+	bool only = src && r->src.how == RELAY_ALWAYS;
+
 	end_wait(r, &r->src, src ? EPOLLIN : 0);
-	end_wait(r, &r->dst, dst ? EPOLLOUT : 0);
+	/* A file cannot be waited for; its turn comes with the other end. */
+	if (r->dst.on)
+		end_wait(r, &r->dst.end, only || r->dst.left ? EPOLLOUT : 0);
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i])
+			end_wait(r, &r->sink[i]->end,
+				 r->sink[i]->left ? EPOLLOUT : 0);
 }
 
 static void relay_end(struct relay *r, enum relay_state state, int error)
 {
 	r->state = state;
 	r->error = error;
-	relay_wait(r, false, false);
+	end_wait(r, &r->src, 0);
+	if (r->dst.on)
+		end_wait(r, &r->dst.end, 0);
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i])
+			end_wait(r, &r->sink[i]->end, 0);
 	free(take_ptr(&r->buf));
 	if (r->ended)
 		r->ended(r);
+}
+
+/* Fresh bytes, from the offset to the end. */
+static void relay_pour(struct relay *r, size_t from, size_t end)
+{
+	r->end = end;
+	r->bytes += end - from;
+	r->dst.left = end - from;
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i])
+			r->sink[i]->left = end - from;
+	if (r->tap)
+		r->tap(r, r->buf + from, end - from);
 }
 
 /* Returns false when the buffer stays empty for now or for ever. */
@@ -89,7 +123,7 @@ static bool relay_fill(struct relay *r)
 	int took = 0;
 
 	if (n == -EAGAIN) {
-		relay_wait(r, true, false);
+		relay_wait(r, true);
 		return false;
 	}
 	if (n > 0 && r->from_agent)
@@ -107,44 +141,65 @@ static bool relay_fill(struct relay *r)
 		relay_end(r, RELAY_EOF, 0);
 		return false;
 	}
-	r->off = (size_t)took;
-	r->len = (size_t)(n - took);
+	if (n > took)
+		relay_pour(r, (size_t)took, (size_t)n);
 	return true;
 }
 
+/* -EAGAIN, 0 or why not. */
+static int sink_drain(struct relay *r, struct relay_sink *s)
+{
+	while (s->left > 0) {
+		ssize_t n =
+			end_write(&s->end, r->buf + r->end - s->left, s->left);
+
+		if (n < 0)
+			return (int)n;
+		s->left -= (size_t)n;
+	}
+	return 0;
+}
+
+/* False when somebody has not taken everything yet, or the relay has ended. */
 static bool relay_drain(struct relay *r)
 {
-	while (r->len > 0) {
-		ssize_t n = end_write(&r->dst, r->buf + r->off, r->len);
+	int n = r->dst.on ? sink_drain(r, &r->dst) : 0;
 
-		if (n == -EAGAIN) {
-			relay_wait(r, false, true);
-			return false;
-		}
-		if (n < 0) {
-			relay_end(r, RELAY_DST_FAILED, (int)-n);
-			return false;
-		}
-		r->off += (size_t)n;
-		r->len -= (size_t)n;
-		r->bytes += (uint64_t)n;
+	if (n < 0 && n != -EAGAIN) {
+		relay_end(r, RELAY_DST_FAILED, -n);
+		return false;
 	}
-	return true;
+	for (int i = 0; i < RELAY_SINKS; i++) {
+		struct relay_sink *s = r->sink[i];
+
+		if (!s || !s->left)
+			continue;
+		n = sink_drain(r, s);
+		if (n < 0 && n != -EAGAIN) {
+			relay_drop(s);
+			s->gone(s);
+		}
+	}
+	if (!full(r))
+		return true;
+	relay_wait(r, false);
+	return false;
 }
 
 /* EAGAIN says that one of the ends cannot go on, not which. */
 static void splice_wait(struct relay *r)
 {
-	struct pollfd p = { .fd = r->dst.watch.fd, .events = POLLOUT };
+	struct pollfd p = { .fd = r->dst.end.watch.fd, .events = POLLOUT };
 	bool room = poll(&p, 1, 0) != 0;
 
-	relay_wait(r, room, !room);
+	end_wait(r, &r->src, room ? EPOLLIN : 0);
+	end_wait(r, &r->dst.end, room ? 0 : EPOLLOUT);
 }
 
 /* Returns false when nothing more can be moved for now or for ever. */
 static bool relay_splice(struct relay *r)
 {
-	ssize_t n = splice(r->src.watch.fd, NULL, r->dst.watch.fd, NULL,
+	ssize_t n = splice(r->src.watch.fd, NULL, r->dst.end.watch.fd, NULL,
 			   RELAY_BUF, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 
 	if (n > 0) {
@@ -164,28 +219,38 @@ static bool relay_splice(struct relay *r)
 	return false;
 }
 
+static bool may_splice(const struct relay *r)
+{
+	if (!r->splice || !r->dial.done || r->tap || full(r))
+		return false;
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i])
+			return false;
+	return true;
+}
+
 static void relay_run(struct relay *r)
 {
 	for (int i = 0; i < TURNS; i++) {
-		bool full;
+		bool whole;
 
-		if (r->splice && r->dial.done && r->len == 0) {
+		if (may_splice(r)) {
 			if (relay_splice(r))
 				continue;
 			if (r->splice)
 				return;
 		}
-		if (r->len == 0 && !relay_fill(r))
+		if (!full(r) && !relay_fill(r))
 			return;
-		full = r->off + r->len == RELAY_BUF;
+		whole = r->end == RELAY_BUF;
 		if (!relay_drain(r))
 			return;
 		/* A short read has emptied a socket or a pipe: asking again
 		 * would only say so. */
-		if (!full && r->src.how != RELAY_ALWAYS)
+		if (!whole && r->src.how != RELAY_ALWAYS)
 			break;
 	}
-	relay_wait(r, true, false);
+	relay_wait(r, true);
 }
 
 static void src_ready(struct watch *w, uint32_t events)
@@ -199,11 +264,11 @@ static void src_ready(struct watch *w, uint32_t events)
 
 static void dst_ready(struct watch *w, uint32_t events)
 {
-	struct relay *r = container_of(w, struct relay, dst.watch);
+	struct relay_sink *s = container_of(w, struct relay_sink, end.watch);
 
 	(void)events;
-	r->dst.ready = true;
-	relay_run(r);
+	s->end.ready = true;
+	relay_run(s->relay);
 }
 
 /* A descriptor of our own on the same pipe or terminal. */
@@ -256,28 +321,74 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst,
 	if (!r->buf)
 		return err_set(e, ENOMEM, "out of memory");
 	end_init(&r->src, src, false, src_ready);
-	end_init(&r->dst, dst, true, dst_ready);
-	r->splice = from_agent && r->src.how == RELAY_SOCKET &&
-		    r->dst.how == RELAY_NONBLOCK && is_pipe(r->dst.watch.fd);
+	r->dst.relay = r;
+	r->dst.on = dst >= 0;
+	if (r->dst.on)
+		end_init(&r->dst.end, dst, true, dst_ready);
+	r->splice = from_agent && r->dst.on && r->src.how == RELAY_SOCKET &&
+		    r->dst.end.how == RELAY_NONBLOCK &&
+		    is_pipe(r->dst.end.watch.fd);
 	r->state = RELAY_RUNNING;
 	/* Devices such as /dev/null refuse to be waited for; end_wait() finds
 	 * out, so both are asked once. */
-	end_wait(r, &r->dst, EPOLLOUT);
+	if (r->dst.on)
+		end_wait(r, &r->dst.end, EPOLLOUT);
 	end_wait(r, &r->src, EPOLLIN);
-	relay_wait(r, true, false);
+	relay_wait(r, true);
 	return 0;
+}
+
+int relay_add(struct relay *r, struct relay_sink *s, int fd)
+{
+	if (r->state != RELAY_RUNNING)
+		return -EPIPE;
+	for (int i = 0; i < RELAY_SINKS; i++) {
+		if (r->sink[i])
+			continue;
+		end_init(&s->end, fd, true, dst_ready);
+		s->relay = r;
+		s->left = 0;
+		end_wait(r, &s->end, EPOLLOUT);
+		end_wait(r, &s->end, 0);
+		r->sink[i] = s;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void relay_drop(struct relay_sink *s)
+{
+	struct relay *r = s->relay;
+
+	if (!r)
+		return;
+	end_wait(r, &s->end, 0);
+	if (s->end.own)
+		close(s->end.watch.fd);
+	s->relay = NULL;
+	s->left = 0;
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i] == s)
+			r->sink[i] = NULL;
+	/* Maybe it was the one everybody waited for. */
+	if (r->state == RELAY_RUNNING && !full(r))
+		relay_wait(r, true);
 }
 
 void relay_fini(struct relay *r)
 {
 	if (r->state == RELAY_IDLE)
 		return;
+	for (int i = 0; i < RELAY_SINKS; i++)
+		if (r->sink[i])
+			relay_drop(r->sink[i]);
 	end_wait(r, &r->src, 0);
-	end_wait(r, &r->dst, 0);
+	if (r->dst.on)
+		end_wait(r, &r->dst.end, 0);
 	if (r->src.own)
 		close(r->src.watch.fd);
-	if (r->dst.own)
-		close(r->dst.watch.fd);
+	if (r->dst.on && r->dst.end.own)
+		close(r->dst.end.watch.fd);
 	free(r->buf);
 	*r = (struct relay){ .state = RELAY_IDLE };
 }

@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/auto.h"
+#include "run/create.h"
 #include "run/plan.h"
 #include "run/run_priv.h"
 #include "run/term.h"
@@ -10,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BOOT_SECONDS 120
@@ -30,21 +30,44 @@ static uint64_t boot_limit_ms(void)
 	return BOOT_SECONDS * 1000ull;
 }
 
-/* What 'vial ps' shows of the command. */
-static void describe(struct box_info *info, const struct spec *s)
+void run_record(struct run *r, const char *status)
 {
-	size_t used = 0;
+	struct box_info *info = &r->launch.info;
+	struct err ignored;
 
-	*info = (struct box_info){ 0 };
-	state_new_id(info->id);
-	info->created = time(NULL);
-	if (s->name)
-		snprintf(info->name, sizeof(info->name), "%s", s->name);
-	snprintf(info->image, sizeof(info->image), "%s", s->image);
-	for (size_t i = 0; i < s->argv.n && used < sizeof(info->command); i++)
-		used += (size_t)snprintf(info->command + used,
-					 sizeof(info->command) - used, "%s%s",
-					 i ? " " : "", s->argv.v[i]);
+	snprintf(info->status, sizeof(info->status), "%s", status);
+	/* A brief box has nobody to read it but `vial ps`. */
+	if (r->launch.box.dir >= 0)
+		state_write(&r->launch.box, info, &ignored);
+}
+
+void run_tell(struct run *r, int status, const char *message)
+{
+	if (r->told || !r->how->started)
+		return;
+	r->told = true;
+	r->how->started(r->how->arg, status, message);
+}
+
+/* A box of our own, or the one we were given, with its disk. */
+static int run_take(struct run *r, struct plan *plan, struct box *b,
+		    struct box_info *info, struct err *e)
+{
+	if (r->how->box) {
+		*b = *r->how->box;
+		*info = *r->how->info;
+		*r->how->box = (struct box)BOX_INIT;
+	} else {
+		box_describe(info, r->spec);
+		snprintf(info->status, sizeof(info->status), "running");
+		info->started = info->created;
+		if (box_make(b, info, r->spec, e) < 0)
+			return -e->code;
+	}
+	/* From here on it is ours to end. */
+	r->launch.box = *b;
+	r->launch.info = *info;
+	return plan_open_disk(plan, info->brief ? -1 : b->dir, e);
 }
 
 /* From a spec to a box whose guest is on its way. */
@@ -52,14 +75,16 @@ static int run_launch(struct run *r, struct err *e)
 {
 	struct plan plan = PLAN_INIT;
 	struct box_info info;
+	struct box b = BOX_INIT;
 	int n;
 
-	describe(&info, r->spec);
 	if (plan_open(&plan, r->spec, e) < 0)
 		return -e->code;
 	r->report->cpus = plan.vcpus;
 	r->report->ram_bytes = plan.ram_bytes;
-	n = launch_start(&r->launch, &plan, &info, e);
+	n = run_take(r, &plan, &b, &info, e);
+	if (n == 0)
+		n = launch_start(&r->launch, &plan, &b, &info, e);
 	plan_close(&plan);
 	if (n < 0)
 		return n;
@@ -72,11 +97,14 @@ static int run_greet(struct run *r, struct err *e)
 {
 	const char *name = r->spec->hostname;
 
-	if (run_watch_box(r, e) < 0 || run_watch_guest(r, e) < 0)
+	char id[BOX_SHORT_LEN + 1];
+
+	snprintf(id, sizeof(id), "%.*s", BOX_SHORT_LEN, r->launch.info.id);
+	if (run_watch_box(r, e) < 0 || run_watch_guest(r, e) < 0 ||
+	    run_serve(r, e) < 0)
 		return -e->code;
 	run_limit(r, LIMIT_BOOT, boot_limit_ms());
-	return guest_setup(&r->guest, r->spec, name ? name : r->launch.info.id,
-			   e);
+	return guest_setup(&r->guest, r->spec, name ? name : id, e);
 }
 
 /* A box that cannot be reached any more has mostly ended, and the monitor's
@@ -129,6 +157,8 @@ static void run_command(struct run *r)
 		return;
 	}
 	run_wait(r, is_started);
+	if (r->started)
+		run_tell(r, -1, "");
 	if (r->started && r->spec->timeout_ms)
 		run_limit(r, LIMIT_COMMAND,
 			  r->spec->timeout_ms + r->spec->grace_ms +
@@ -159,19 +189,23 @@ static void run_logs(struct run *r)
 		report_panic(r->report);
 }
 
-static void run_record(struct run *r)
+/* A command that never ran leaves a box that was created, as docker has it. */
+static void run_record_end(struct run *r)
 {
 	struct box_info *info = &r->launch.info;
+	bool ran = r->started || r->report->reason != REPORT_NOT_STARTED;
 
-	snprintf(info->status, sizeof(info->status), "exited");
 	snprintf(info->reason, sizeof(info->reason), "%s", r->report->message);
-	info->finished = time(NULL);
+	info->finished = state_now();
 	info->exit_status = r->report->status;
+	info->oom_killed = r->report->oom_killed;
+	info->pid = 0;
+	if (r->launch.box.dir >= 0 && !info->brief)
+		run_record(r, ran ? "exited" : "created");
 }
 
 static void run_close(struct run *r)
 {
-	bool keep = !r->spec->rm && r->launch.box.dir >= 0;
 	struct shim_msg last = { .kind = SHIM_READY };
 
 	term_restore();
@@ -182,20 +216,29 @@ static void run_close(struct run *r)
 	report_end(r->report, REPORT_ERROR, STATUS_VIAL,
 		   "the box ended before the command");
 	run_logs(r);
-	run_record(r);
-	launch_end(&r->launch, keep, &last);
+	boxlog_close(&r->log);
+	run_record_end(r);
+	launch_end(&r->launch, &last);
 	run_monitor_ended(r, &last);
+	/* Whoever hears of the end finds it so. */
+	run_tell(r, r->report->status, r->report->message);
+	keep_ended(&r->keep, r->report->status, r->report->oom_killed,
+		   r->report->message);
+	run_unserve(r);
 	timer_fini(&r->limit, &r->loop);
 	signals_close(&r->signals);
 	loop_fini(&r->loop);
 	report_mark(r->report, TIME_END);
 }
 
-void run_box(const struct spec *s, struct report *report)
+void run_box(const struct spec *s, struct report *report,
+	     const struct run_how *how)
 {
 	struct run r = { .spec = s,
+			 .how = how,
 			 .report = report,
 			 .launch = LAUNCH_INIT,
+			 .log = BOXLOG_INIT,
 			 .io = STDIO_INIT };
 	struct err e = { 0 };
 
@@ -212,6 +255,7 @@ void run_box(const struct spec *s, struct report *report)
 		run_copy_out(&r);
 		if (s->json)
 			run_stats(&r);
+		run_power_off(&r);
 	}
 	run_close(&r);
 }

@@ -6,8 +6,10 @@
 #include "proto/chan.h"
 #include "run/copy.h"
 #include "run/guest.h"
+#include "run/keep.h"
 #include "run/launch.h"
 #include "run/report.h"
+#include "run/run.h"
 #include "run/signals.h"
 #include "run/spec.h"
 #include "run/stdio.h"
@@ -17,6 +19,7 @@
 
 struct run {
 	const struct spec *spec;
+	const struct run_how *how;
 	struct report *report;
 	struct loop loop;
 	struct signals signals;
@@ -24,7 +27,11 @@ struct run {
 	struct chan notices;	/* on the plan socket */
 	struct watch plan_watch, leash_watch;
 	struct timer limit;	/* until the next sign of life is due */
-	enum { LIMIT_BOOT, LIMIT_COMMAND, LIMIT_LOST } limit_of;
+	enum { LIMIT_BOOT, LIMIT_COMMAND, LIMIT_LOST, LIMIT_OFF } limit_of;
+	struct keep keep;
+	struct timer grace;	/* between a stop's signal and KILL */
+	bool grace_over;	/* KILL was sent */
+	struct boxlog log;
 	struct guest guest;
 	struct stdio io;
 	uint64_t key;		/* the command's */
@@ -37,6 +44,7 @@ struct run {
 	bool monitor_gone;	/* and all it had to say was heard */
 	bool stop_known;	/* a notice has told why */
 	bool no_drain; /* output that is under way is not waited for */
+	bool told;		/* how->started was called */
 	unsigned interrupts;
 };
 
@@ -60,3 +68,16 @@ void run_wait(struct run *r, bool (*done)(const struct run *r));
 void run_copy_in(struct run *r);
 void run_copy_out(struct run *r);
 void run_stats(struct run *r);
+/* Switches the guest off in order. */
+void run_power_off(struct run *r);
+
+/* serve.c: what other clients ask for. */
+int run_serve(struct run *r, struct err *e);
+void run_unserve(struct run *r);
+/* TERM and the like for the command, KILL after a while. */
+void run_stop(struct run *r, int signo, uint64_t grace_ms);
+
+/* The box's record: status and whatever else has changed in launch.info. */
+void run_record(struct run *r, const char *status);
+/* To whoever started a detached run; the first one counts. */
+void run_tell(struct run *r, int status, const char *message);

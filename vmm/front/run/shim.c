@@ -25,7 +25,6 @@ struct shim {
 	int null, console, log, control, vsock;
 	pid_t monitor;
 	int pidfd;
-	bool keep;
 };
 
 static void tell(const struct shim *s, const struct shim_msg *m)
@@ -54,22 +53,20 @@ static int leave_client(struct shim *s, struct err *e)
 	return 0;
 }
 
-static int make_box(struct shim *s, struct err *e)
+static int open_files(struct shim *s, struct err *e)
 {
-	if (state_create(&s->box, &s->c->info, e) < 0)
-		return -e->code;
 	s->console = openat(s->box.dir, "console.log",
-			    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+			    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	s->log = openat(s->box.dir, "vmm.log",
-			O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC,
+			O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC,
 			0600);
 	if (s->console < 0 || s->log < 0)
-		return err_sys(e, "box %s: logs", s->box.id);
+		return err_sys(e, "box %.12s: logs", s->box.id);
 	s->control = sock_listen(s->box.dir, "control.sock", e);
 	s->vsock = s->control < 0 ? -1
 				  : sock_listen(s->box.dir, "vsock.sock", e);
 	if (s->vsock < 0)
-		return err_wrap(e, "box %s", s->box.id);
+		return err_wrap(e, "box %.12s", s->box.id);
 	return 0;
 }
 
@@ -109,11 +106,11 @@ static int place_fds(const struct shim *s)
 static void exec_monitor(const struct shim *s, pid_t parent)
 {
 	static char *const no_env[] = { NULL };
-	char title[] = "vial-vmm", id[BOX_ID_LEN + 1];
+	char title[] = "vial-vmm", id[BOX_SHORT_LEN + 1];
 	char *argv[] = { title, id, NULL };
 	char path[PATH_MAX];
 
-	memcpy(id, s->box.id, sizeof(id));
+	snprintf(id, sizeof(id), "%.*s", BOX_SHORT_LEN, s->box.id);
 	memcpy(path, s->c->plan->vmm, sizeof(path));
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXEC_FAILED);
@@ -182,15 +179,12 @@ static void reap(struct shim *s)
 	tell(s, &m);
 }
 
-static void leash_pulled(struct shim *s, bool *ended)
+/* Nothing is ever said on it: it can only end. */
+static bool leash_ended(const struct shim *s)
 {
-	struct shim_msg m;
-	ssize_t n = recv(s->c->leash, &m, sizeof(m), 0);
+	char byte;
 
-	if (n == sizeof(m) && m.kind == SHIM_KEEP)
-		s->keep = true;
-	else if (n >= 0 || errno != EINTR)
-		*ended = true;
+	return recv(s->c->leash, &byte, 1, 0) >= 0 || errno != EINTR;
 }
 
 /* Until both the monitor and the client's interest have ended. */
@@ -207,7 +201,7 @@ static void look_after(struct shim *s)
 		if (poll(p, 2, -1) < 0)
 			continue;
 		if (p[0].revents)
-			leash_pulled(s, &let_go);
+			let_go = leash_ended(s);
 		if (let_go && !gone)
 			kill(s->monitor, SIGKILL);
 		if (p[1].revents) {
@@ -219,23 +213,20 @@ static void look_after(struct shim *s)
 
 void shim_main(struct shim_conf *c)
 {
-	struct shim s = { .c = c, .box = BOX_INIT, .pidfd = -1 };
+	struct shim s = { .c = c, .box = c->box, .pidfd = -1 };
 	struct shim_msg m = { .kind = SHIM_READY };
 
-	if (leave_client(&s, &m.err) < 0 || make_box(&s, &m.err) < 0 ||
+	if (leave_client(&s, &m.err) < 0 || open_files(&s, &m.err) < 0 ||
 	    start_monitor(&s, &m.err) < 0) {
 		m.kind = SHIM_FAILED;
 		tell(&s, &m);
-		state_remove(&s.box);
 		_exit(1);
 	}
 	drop_fds(&s);
-	memcpy(m.name, c->info.name, sizeof(m.name));
+	m.monitor = s.monitor;
 	tell(&s, &m);
 	look_after(&s);
-	if (s.keep)
-		state_close(&s.box);
-	else
+	if (c->brief)
 		state_remove(&s.box);
 	_exit(0);
 }

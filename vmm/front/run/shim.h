@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim.h - the small process that looks after one box.
+/* shim.h - the small process that looks after one running box.
  *
- * It makes the box's directory, starts the monitor as its child, waits for it
- * and removes the directory. It is a fork of the client in a session of its
- * own, holds no descriptor of the user's, and does nothing while the box runs.
+ * It starts the monitor as its child, waits for it, and removes the directory
+ * of a brief box. It is a fork of the keeper (keep.h) in a session of its own,
+ * holds no descriptor of the user's, and does nothing while the box runs.
  *
- * The leash is a SOCK_SEQPACKET pair between client and shim. The shim says
- * READY or FAILED, and ENDED when the monitor is gone; the client may say KEEP
- * and then ends its side, as the kernel does when the client is killed. The
- * shim then kills the monitor, removes the box unless it was told to keep it,
- * and exits, which is the end of file the client waits for.
+ * The leash is a SOCK_SEQPACKET pair between keeper and shim. The shim says
+ * READY or FAILED, and ENDED when the monitor is gone; the keeper ends its
+ * side, as the kernel does when the keeper is killed. The shim then kills the
+ * monitor, removes a brief box, and exits, which is the end of file the keeper
+ * waits for.
  *
  *     killed         what happens
- *     client         leash ends: the shim kills the monitor, removes the box
- *     shim           parent-death signal kills the monitor, or the client
+ *     keeper         leash ends: the shim kills the monitor, removes the box
+ *     shim           parent-death signal kills the monitor, or the keeper
  *                    does by closing the plan socket; it removes the box
- *     monitor        the shim tells the client, which reports and ends
- *     client, shim   the plan socket closes: the monitor ends the guest; the
- *                    next command sweeps the directory (state.h) */
+ *     monitor        the shim tells the keeper, which reports and ends
+ *     keeper, shim   the plan socket closes: the monitor ends the guest; the
+ *                    next command looks after what is left (state.h) */
 #pragma once
 
 #include "base/err.h"
@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Descriptors of the monitor, by number: the plan names them. */
 enum shim_fd {
@@ -42,12 +43,12 @@ enum shim_fd {
 	SHIM_FD_END
 };
 
-enum shim_kind { SHIM_READY, SHIM_FAILED, SHIM_ENDED, SHIM_KEEP };
+enum shim_kind { SHIM_READY, SHIM_FAILED, SHIM_ENDED };
 
 /* Both ends are the same program, so the struct crosses as it is. */
 struct shim_msg {
 	enum shim_kind kind;
-	char name[64];		/* READY: the box's */
+	pid_t monitor;		/* READY */
 	int wait_status;	/* ENDED: as waitpid() gives it */
 	uint64_t cpu_us;	/* ENDED: of the monitor */
 	uint64_t max_rss_bytes;
@@ -56,7 +57,8 @@ struct shim_msg {
 
 struct shim_conf {
 	const struct plan *plan;
-	struct box_info info;	/* id, image, command; a name or none */
+	struct box box;		/* locked */
+	bool brief;		/* remove it at the end */
 	int leash;		/* the shim's end */
 	int plan_fd;		/* the monitor's end */
 };

@@ -4,8 +4,11 @@
 #include "base/auto.h"
 
 #include <signal.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/signalfd.h>
 
 static const int watched[] = {
@@ -68,4 +71,30 @@ const char *signals_name(int signo, char *buf, size_t size)
 	else
 		snprintf(buf, size, "signal %d", signo);
 	return buf;
+}
+
+int signals_parse(const char *text, struct err *e)
+{
+	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*text && !*end && n >= 1 && n <= SIGRTMAX)
+		return (int)n;
+	for (int i = 1; i <= SIGRTMAX; i++) {
+		const char *known = sigabbrev_np(i);
+
+		if (known && strcasecmp(known, name) == 0)
+			return i;
+	}
+	/* RTMIN+3, RTMAX-1 */
+	if (strncasecmp(name, "RTMIN", 5) == 0 ||
+	    strncasecmp(name, "RTMAX", 5) == 0) {
+		bool min = strncasecmp(name, "RTMIN", 5) == 0;
+
+		n = strtol(name + 5, &end, 10) + (min ? SIGRTMIN : SIGRTMAX);
+		if (!*end && n >= SIGRTMIN && n <= SIGRTMAX)
+			return (int)n;
+	}
+	return err_set(e, EINVAL, "Invalid signal: %s", text);
 }

@@ -23,3 +23,5 @@ void signals_close(struct signals *s);
 
 /* "SIGTERM", or "signal 40". */
 const char *signals_name(int signo, char *buf, size_t size);
+/* "TERM", "SIGTERM", "sigterm", "15": the number, or -EINVAL. */
+int signals_parse(const char *text, struct err *e);

@@ -18,14 +18,16 @@ static void address(int dir, const char *name, struct sockaddr_un *sa)
 		 name);
 }
 
-int sock_listen(int dir, const char *name, struct err *e)
+static int listen_at(int dir, const char *name, int type, struct err *e)
 {
-	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa;
 
 	address(dir, name, &sa);
 	if (fd < 0)
 		return err_sys(e, "socket %s", name);
+	/* Of a life before this one. */
+	unlinkat(dir, name, 0);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(e, "bind %s", name);
 	if (listen(fd, BACKLOG) < 0)
@@ -33,9 +35,9 @@ int sock_listen(int dir, const char *name, struct err *e)
 	return take_fd(&fd);
 }
 
-int sock_connect(int dir, const char *name, struct err *e)
+static int connect_at(int dir, const char *name, int type, struct err *e)
 {
-	autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa;
 
 	address(dir, name, &sa);
@@ -44,4 +46,24 @@ int sock_connect(int dir, const char *name, struct err *e)
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(e, "connect to %s", name);
 	return take_fd(&fd);
+}
+
+int sock_listen(int dir, const char *name, struct err *e)
+{
+	return listen_at(dir, name, SOCK_STREAM, e);
+}
+
+int sock_connect(int dir, const char *name, struct err *e)
+{
+	return connect_at(dir, name, SOCK_STREAM, e);
+}
+
+int sock_listen_packets(int dir, const char *name, struct err *e)
+{
+	return listen_at(dir, name, SOCK_SEQPACKET, e);
+}
+
+int sock_connect_packets(int dir, const char *name, struct err *e)
+{
+	return connect_at(dir, name, SOCK_SEQPACKET, e);
 }

@@ -9,3 +9,6 @@
 int sock_listen(int dir, const char *name, struct err *e);
 /* Connected, blocking. */
 int sock_connect(int dir, const char *name, struct err *e);
+/* The same for sockets that keep the limits of what is sent. */
+int sock_listen_packets(int dir, const char *name, struct err *e);
+int sock_connect_packets(int dir, const char *name, struct err *e);

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,11 @@ void spec_init(struct spec *s)
 	*s = (struct spec){
 		.ram_bytes = SPEC_RAM_DEFAULT,
 		.grace_ms = GRACE_DEFAULT_MS,
+		.stop_timeout_ms = GRACE_DEFAULT_MS,
+		.log = { .max_bytes = SPEC_LOG_BYTES, .files = SPEC_LOG_FILES },
+		.health = { .interval_ms = SPEC_HEALTH_MS,
+			    .timeout_ms = SPEC_HEALTH_MS,
+			    .retries = 3 },
 	};
 }
 
@@ -38,6 +44,15 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->argv);
 	strv_fini(&s->env);
 	strv_fini(&s->groups);
+	strv_fini(&s->labels);
+	strv_fini(&s->annotations);
+	strv_fini(&s->cap_add);
+	strv_fini(&s->cap_drop);
+	strv_fini(&s->hosts);
+	strv_fini(&s->sysctls);
+	strv_fini(&s->attach);
+	json_decref(s->held);
+	s->held = NULL;
 	free(s->rlimits);
 	copies_fini(&s->in);
 	copies_fini(&s->out);
@@ -215,11 +230,6 @@ int spec_shm(void *spec, const char *text, struct err *e)
 int spec_timeout(void *spec, const char *text, struct err *e)
 {
 	return parse_duration(text, &((struct spec *)spec)->timeout_ms, e);
-}
-
-int spec_grace(void *spec, const char *text, struct err *e)
-{
-	return parse_duration(text, &((struct spec *)spec)->grace_ms, e);
 }
 
 int spec_ulimit(void *spec, const char *text, struct err *e)

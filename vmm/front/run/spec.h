@@ -19,6 +19,9 @@
 #define SPEC_RAM_MAX	 (1ull << 40)
 #define SPEC_CPUS_MAX	 32
 #define SPEC_NAME_MAX	 63
+#define SPEC_LOG_BYTES	 (64ull << 20)
+#define SPEC_LOG_FILES	 2
+#define SPEC_HEALTH_MS	 30000
 
 /* Something copied between host and guest. */
 struct spec_copy {
@@ -31,8 +34,24 @@ struct spec_copies {
 	size_t n;
 };
 
+/* What is asked again and again whether the command does its work. */
+struct spec_health {
+	const char *cmd; /* for the guest's sh; NULL: the box is not checked */
+	uint64_t interval_ms, timeout_ms, start_period_ms;
+	unsigned retries;
+	bool none;
+};
+
+/* The command's output as it is kept (boxlog.h). */
+struct spec_log {
+	const char *driver; /* NULL: by the kind of run; "none", "local" */
+	uint64_t max_bytes; /* of one file */
+	unsigned files;
+};
+
 struct spec {
 	const char *image;	/* as the user wrote it; the front end's */
+	const char *image_path;	/* where that is; NULL: image itself */
 	struct strv argv;	/* entrypoint and command */
 	struct strv env;
 	struct strv groups;
@@ -48,6 +67,21 @@ struct spec {
 	uint64_t timeout_ms;	/* 0: none */
 	uint64_t grace_ms;	/* between TERM and KILL */
 	bool interactive, tty, rm, quiet, debug;
+	struct strv labels, annotations;	/* NAME=VALUE */
+	struct strv cap_add, cap_drop;		/* the agent judges the names */
+	struct strv hosts;			/* NAME:ADDRESS */
+	struct strv sysctls;			/* NAME=VALUE */
+	bool privileged, no_new_privs, read_only, init, publish_all;
+	uint64_t pids_limit;			/* 0: none */
+	const char *stop_signal;		/* NULL: TERM */
+	uint64_t stop_timeout_ms;
+	struct spec_log log;
+	struct spec_health health;
+	const char *cidfile;
+	const char *detach_keys;		/* NULL: ctrl-p,ctrl-q */
+	bool detach, no_sig_proxy;
+	struct strv attach;	/* STDIN, STDOUT, STDERR; none: all */
+	void *held;		/* json_t the strings of a loaded spec live in */
 };
 
 void spec_init(struct spec *s);
@@ -64,11 +98,32 @@ int spec_cpus(void *spec, const char *text, struct err *e);
 int spec_memory(void *spec, const char *text, struct err *e);
 int spec_shm(void *spec, const char *text, struct err *e);
 int spec_timeout(void *spec, const char *text, struct err *e);
-int spec_grace(void *spec, const char *text, struct err *e);
 int spec_ulimit(void *spec, const char *text, struct err *e);
 int spec_volume(void *spec, const char *text, struct err *e);
 int spec_artifact(void *spec, const char *text, struct err *e);
 int spec_log_level(void *spec, const char *text, struct err *e);
+
+int spec_label(void *spec, const char *text, struct err *e);
+int spec_label_file(void *spec, const char *path, struct err *e);
+int spec_annotation(void *spec, const char *text, struct err *e);
+int spec_cap_add(void *spec, const char *text, struct err *e);
+int spec_cap_drop(void *spec, const char *text, struct err *e);
+int spec_host(void *spec, const char *text, struct err *e);
+int spec_sysctl(void *spec, const char *text, struct err *e);
+int spec_security(void *spec, const char *text, struct err *e);
+int spec_pids(void *spec, const char *text, struct err *e);
+int spec_stop_signal(void *spec, const char *text, struct err *e);
+int spec_stop_timeout(void *spec, const char *text, struct err *e);
+int spec_attach(void *spec, const char *text, struct err *e);
+int spec_detach_keys(void *spec, const char *text, struct err *e);
+int spec_log_driver(void *spec, const char *text, struct err *e);
+int spec_log_opt(void *spec, const char *text, struct err *e);
+int spec_health_cmd(void *spec, const char *text, struct err *e);
+int spec_health_interval(void *spec, const char *text, struct err *e);
+int spec_health_timeout(void *spec, const char *text, struct err *e);
+int spec_health_start(void *spec, const char *text, struct err *e);
+int spec_health_retries(void *spec, const char *text, struct err *e);
+int spec_no_proxy(void *spec, const char *text, struct err *e);
 
 /* IMAGE and COMMAND..., then everything that concerns more than one option.
  * Nothing has been created or opened when it refuses. */

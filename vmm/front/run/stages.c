@@ -8,8 +8,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATS_MS 5000
+#define OFF_MS 10000
 
 static bool over(const struct run *r)
 {
@@ -33,16 +35,46 @@ void run_wait(struct run *r, bool (*done)(const struct run *r))
 	}
 }
 
+/* A log is for those who come later: nobody does to a brief box that shows
+ * its output to the one who started it. */
+static bool wants_log(const struct run *r)
+{
+	const char *driver = r->spec->log.driver;
+
+	if (driver)
+		return strcmp(driver, "none") != 0;
+	return r->how->detached || !r->launch.info.brief;
+}
+
 int run_start_command(struct run *r, struct err *e)
 {
-	struct winsize size;
 	const struct spec *s = r->spec;
-	bool sized = s->tty && term_size(&size);
+	const struct run_how *how = r->how;
+	bool mine = !how->detached;
+	struct stdio_conf c = {
+		.in = s->interactive,
+		.err = !s->tty,
+		.fd = { mine && !how->no_in ? STDIN_FILENO : -1,
+			mine && !how->no_out ? STDOUT_FILENO : -1,
+			mine && !how->no_err ? STDERR_FILENO : -1 },
+		/* A box that was started detached may be given one input
+		 * after the other; of others the end is the command's. */
+		.input_once = mine || !s->detach,
+	};
+	struct guest_exec x = { .size = NULL };
+	struct winsize size;
 
-	if (guest_exec(&r->guest, r->key, s, sized ? &size : NULL, e) < 0)
+	if (wants_log(r)) {
+		if (boxlog_open(&r->log, r->launch.box.dir, s->log.max_bytes,
+				s->log.files, e) < 0)
+			return -e->code;
+		c.log = &r->log;
+	}
+	if (s->tty && mine && term_size(&size))
+		x.size = &size;
+	if (guest_exec(&r->guest, r->key, s, &x, e) < 0)
 		return -e->code;
-	return stdio_open(&r->io, &r->loop, r->launch.box.dir, r->key,
-			  s->interactive, !s->tty, e);
+	return stdio_open(&r->io, &r->loop, r->launch.box.dir, r->key, &c, e);
 }
 
 /* ---- copies ---- */
@@ -169,5 +201,22 @@ void run_stats(struct run *r)
 	run_limit(r, LIMIT_LOST, STATS_MS);
 	guest_stats(&r->guest);
 	run_wait(r, stats_done);
+	timer_set(&r->limit, 0);
+}
+
+static bool off(const struct run *r)
+{
+	return r->monitor_gone;
+}
+
+void run_power_off(struct run *r)
+{
+	if (r->launch.info.brief || over(r) || !r->guest.open || !r->setup)
+		return;
+	/* Whatever the end of the guest is now, it is not the command's. */
+	r->stop_known = true;
+	run_limit(r, LIMIT_OFF, OFF_MS);
+	guest_shutdown(&r->guest);
+	run_wait(r, off);
 	timer_set(&r->limit, 0);
 }

@@ -9,15 +9,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#define STATE_MAX (64u << 10)
 
 void state_new_id(char id[BOX_ID_LEN + 1])
 {
@@ -64,10 +61,27 @@ static int open_at(struct box *b, int root, const char *id, struct err *e)
 
 int state_open(struct box *b, const char *id, struct err *e)
 {
-	autoclose int root = where_boxes(e);
-
 	*b = (struct box)BOX_INIT;
-	return root < 0 ? root : open_at(b, root, id, e);
+	for (int place = 0; place < WHERE_NPLACES; place++) {
+		autoclose int root = where_boxes(place, e);
+
+		if (root < 0)
+			return root;
+		if (open_at(b, root, id, e) == 0)
+			return 0;
+	}
+	return -e->code;
+}
+
+int state_lock(struct box *b, struct err *e)
+{
+	b->lock = openat(b->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (b->lock < 0)
+		return err_sys(e, "box %s: lock", b->id);
+	if (flock(b->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(take_fd(&b->lock));
+	return err_set(e, EBUSY, "box %.12s runs", b->id);
 }
 
 bool state_alive(const struct box *b)
@@ -98,93 +112,6 @@ void state_remove(struct box *b)
 	state_close(b);
 }
 
-/* ---- state.json ---- */
-
-static void get_text(const json_t *o, const char *key, char *out, size_t size)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	snprintf(out, size, "%s", s ? s : "");
-}
-
-static int64_t get_int(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-int state_read(const struct box *b, struct box_info *info, struct err *e)
-{
-	autoclose int fd = openat(b->dir, "state.json", O_RDONLY | O_CLOEXEC);
-	autofree char *text = NULL;
-	ssize_t len;
-	json_t *o;
-
-	*info = (struct box_info){ 0 };
-	snprintf(info->id, sizeof(info->id), "%s", b->id);
-	if (fd < 0)
-		return err_sys(e, "box %s: state.json", b->id);
-	len = fd_slurp(fd, &text, STATE_MAX);
-	o = len < 0 ? NULL : json_loadb(text, (size_t)len, 0, NULL);
-	if (!json_is_object(o)) {
-		json_decref(o);
-		return err_set(e, EINVAL, "box %s: state.json is damaged",
-			       b->id);
-	}
-	get_text(o, "name", info->name, sizeof(info->name));
-	get_text(o, "status", info->status, sizeof(info->status));
-	get_text(o, "image", info->image, sizeof(info->image));
-	get_text(o, "command", info->command, sizeof(info->command));
-	get_text(o, "reason", info->reason, sizeof(info->reason));
-	info->created = get_int(o, "created");
-	info->finished = get_int(o, "finished");
-	info->exit_status = (int)get_int(o, "exit_status");
-	json_decref(o);
-	return 0;
-}
-
-/* JSON wants UTF-8; what is not has no place in a text for people. */
-static void clean(char *out, size_t size, const char *in)
-{
-	snprintf(out, size, "%s", in);
-	for (unsigned char *p = (unsigned char *)out; *p; p++)
-		if (*p < 0x20 || *p >= 0x7f)
-			*p = '?';
-}
-
-int state_write(const struct box *b, const struct box_info *info, struct err *e)
-{
-	char image[sizeof(info->image)], command[sizeof(info->command)];
-	char reason[sizeof(info->reason)];
-	autofree char *text = NULL;
-	autoclose int fd = -1;
-	json_t *o;
-	int r;
-
-	clean(image, sizeof(image), info->image);
-	clean(command, sizeof(command), info->command);
-	clean(reason, sizeof(reason), info->reason);
-	o = json_pack("{ss ss ss ss ss sI sI si ss}", "id", info->id, "name",
-		      info->name, "status", info->status, "image", image,
-		      "command", command, "created", (json_int_t)info->created,
-		      "finished", (json_int_t)info->finished, "exit_status",
-		      info->exit_status, "reason", reason);
-	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
-	json_decref(o);
-	if (!text)
-		return err_set(e, ENOMEM, "box %s: out of memory", b->id);
-	fd = openat(b->dir, "state.json.new",
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(e, "box %s: state.json", b->id);
-	r = fd_write_full(fd, text, strlen(text));
-	if (r < 0)
-		return err_set(e, -r, "box %s: write state.json: %s", b->id,
-			       strerror(-r));
-	if (renameat(b->dir, "state.json.new", b->dir, "state.json") < 0)
-		return err_sys(e, "box %s: state.json", b->id);
-	return 0;
-}
-
 /* ---- all of them ---- */
 
 /* What every change to the set of boxes happens under. */
@@ -204,6 +131,35 @@ static int folder_lock(int root, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Both places, locked, always in the same order. */
+struct folders {
+	int root[WHERE_NPLACES], lock[WHERE_NPLACES];
+};
+
+static void folders_close(struct folders *f)
+{
+	for (int i = 0; i < WHERE_NPLACES; i++) {
+		if (f->root[i] >= 0)
+			close(f->root[i]);
+		if (f->lock[i] >= 0)
+			close(f->lock[i]);
+	}
+}
+
+static int folders_open(struct folders *f, struct err *e)
+{
+	*f = (struct folders){ { -1, -1 }, { -1, -1 } };
+	for (int i = 0; i < WHERE_NPLACES; i++) {
+		f->root[i] = where_boxes(i, e);
+		f->lock[i] = f->root[i] < 0 ? -1 : folder_lock(f->root[i], e);
+		if (f->lock[i] < 0) {
+			folders_close(f);
+			return -e->code;
+		}
+	}
+	return 0;
+}
+
 static int by_age(const void *a, const void *b)
 {
 	const struct box_info *x = a, *y = b;
@@ -213,69 +169,137 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-/* Under the folder's lock: reads all boxes, removes those left by the dead. */
-static int scan(int root, struct box_info **out, struct err *e)
+/* Everything that could have told the end of this box is dead. False: it is
+ * gone now. */
+static bool bury(struct box *b, struct box_info *info)
+{
+	struct err ignored;
+
+	if (info->brief) {
+		state_remove(b);
+		return false;
+	}
+	/* Somebody may just have started it again. */
+	if (state_lock(b, &ignored) < 0) {
+		info->alive = true;
+		return true;
+	}
+	snprintf(info->status, sizeof(info->status), "exited");
+	snprintf(info->reason, sizeof(info->reason),
+		 "the box was killed, or the host went down");
+	info->finished = state_now();
+	info->exit_status = 137;
+	info->pid = 0;
+	state_write(b, info, &ignored);
+	close(take_fd(&b->lock));
+	return true;
+}
+
+/* One directory; false: there is no box in it (any more). */
+static bool look(int root, const char *id, struct box_info *info)
+{
+	struct err ignored;
+	struct box b;
+	bool there = true;
+
+	if (!id_valid(id) || open_at(&b, root, id, &ignored) < 0)
+		return false;
+	/* In this order: a box that ends in between has written its end. */
+	info->alive = state_alive(&b);
+	if (state_read(&b, info, &ignored) < 0) {
+		there = state_alive(&b);
+		if (!there)
+			state_remove(&b);
+	} else {
+		info->alive = state_alive(&b);
+		if (!info->alive && !state_is(info, "created") &&
+		    (info->brief || !state_is(info, "exited")))
+			there = bury(&b, info);
+	}
+	state_close(&b);
+	return there;
+}
+
+/* Under the folder's lock: adds its boxes to the n of *all. */
+static int scan(int root, struct box_info **all, int n, struct err *e)
 {
 	int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct box_info *all = NULL;
 	struct dirent *de;
-	int n = 0;
 
 	if (!d)
 		return err_sys(e, "list the boxes");
 	while ((de = readdir(d)) != NULL) {
 		struct box_info info, *more;
-		struct err ignored;
-		struct box b;
 
-		if (!id_valid(de->d_name) ||
-		    open_at(&b, root, de->d_name, &ignored) < 0)
+		if (!look(root, de->d_name, &info))
 			continue;
-		info.alive = state_alive(&b);
-		if ((state_read(&b, &info, &ignored) < 0 ||
-		     strcmp(info.status, "exited") != 0) &&
-		    !state_alive(&b)) {
-			state_remove(&b);
-			continue;
-		}
-		info.alive = state_alive(&b);
-		state_close(&b);
-		more = reallocarray(all, (size_t)n + 1, sizeof(*all));
+		more = reallocarray(*all, (size_t)n + 1, sizeof(**all));
 		if (!more)
 			break;
-		all = more;
-		all[n++] = info;
+		*all = more;
+		more[n++] = info;
 	}
 	closedir(d);
+	return n;
+}
+
+static int scan_all(const struct folders *f, struct box_info **out,
+		    struct err *e)
+{
+	int n = 0;
+
+	*out = NULL;
+	for (int i = 0; i < WHERE_NPLACES && n >= 0; i++)
+		n = scan(f->root[i], out, n, e);
 	if (n > 1)
-		qsort(all, (size_t)n, sizeof(*all), by_age);
-	*out = all;
+		qsort(*out, (size_t)n, sizeof(**out), by_age);
 	return n;
 }
 
 int state_list(struct box_info **out, struct err *e)
 {
-	autoclose int root = where_boxes(e);
-	autoclose int lock = root < 0 ? -1 : folder_lock(root, e);
+	struct folders f;
+	int n;
 
 	*out = NULL;
-	return lock < 0 ? -e->code : scan(root, out, e);
+	if (folders_open(&f, e) < 0)
+		return -e->code;
+	n = scan_all(&f, out, e);
+	folders_close(&f);
+	return n;
+}
+
+/* A whole id names its directory, so nobody else is looked at. */
+static bool find_directly(const char *id, struct box_info *info)
+{
+	for (int i = 0; i < WHERE_NPLACES; i++) {
+		struct err ignored;
+		autoclose int root = where_boxes(i, &ignored);
+		autoclose int lock = root < 0 ? -1
+					      : folder_lock(root, &ignored);
+
+		if (lock >= 0 && look(root, id, info))
+			return true;
+	}
+	return false;
 }
 
 int state_find(const char *what, struct box_info *info, struct err *e)
 {
 	autofree struct box_info *all = NULL;
-	int n = state_list(&all, e), found = -1, like = 0;
+	int n, found = -1, like = 0;
 	size_t len = strlen(what);
 
+	if (id_valid(what) && find_directly(what, info))
+		return 0;
+	n = state_list(&all, e);
 	if (n < 0)
 		return n;
 	if (!all)
 		n = 0;
 	for (int i = 0; i < n; i++)
-		if (strcmp(all[i].name, what) == 0 ||
-		    strcmp(all[i].id, what) == 0) {
+		if (strcmp(all[i].name, what) == 0) {
 			*info = all[i];
 			return 0;
 		}
@@ -303,11 +327,12 @@ static const struct box_info *by_name(const struct box_info *all, int n,
 	return NULL;
 }
 
-/* Under the folder's lock. */
-static int pick_name(int root, struct box_info *info, struct err *e)
+/* Under the folders' locks. */
+static int pick_name(const struct folders *f, struct box_info *info,
+		     struct err *e)
 {
 	autofree struct box_info *all = NULL;
-	int n = scan(root, &all, e);
+	int n = scan_all(f, &all, e);
 	const struct box_info *other;
 	uint32_t seed;
 
@@ -321,11 +346,11 @@ static int pick_name(int root, struct box_info *info, struct err *e)
 		return 0;
 	}
 	other = by_name(all, n, info->name);
-	if (other)
+	if (other && strcmp(other->id, info->id) != 0)
 		return err_set(e, EEXIST,
 			       "Conflict. The box name \"%s\" is "
-			       "already in use by box \"%s\". Remove that box "
-			       "('vial rm %s') or choose another name.",
+			       "already in use by box \"%.12s\". Remove that "
+			       "box ('vial rm %s') or choose another name.",
 			       info->name, other->id, other->name);
 	return 0;
 }
@@ -339,51 +364,48 @@ static int make_dir(struct box *b, const struct box_info *info, int root,
 		unlinkat(root, info->id, AT_REMOVEDIR);
 		return -e->code;
 	}
-	b->lock = openat(b->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (b->lock < 0 || flock(b->lock, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(e, "box %s: lock", info->id);
+	if (state_lock(b, e) < 0)
+		return -e->code;
 	return state_write(b, info, e);
 }
 
 int state_create(struct box *b, struct box_info *info, struct err *e)
 {
-	autoclose int root = -1, lock = -1;
+	struct folders f;
+	int r;
 
 	*b = (struct box)BOX_INIT;
-	root = where_boxes(e);
-	if (root < 0)
-		return root;
-	lock = folder_lock(root, e);
-	if (lock < 0)
-		return lock;
-	if (pick_name(root, info, e) < 0)
+	if (folders_open(&f, e) < 0)
 		return -e->code;
 	if (!info->created)
-		info->created = time(NULL);
-	snprintf(info->status, sizeof(info->status), "running");
-	if (make_dir(b, info, root, e) < 0) {
+		info->created = state_now();
+	if (!*info->status)
+		snprintf(info->status, sizeof(info->status), "created");
+	r = pick_name(&f, info, e);
+	if (r == 0)
+		r = make_dir(b, info,
+			     f.root[info->brief ? WHERE_BRIEF : WHERE_KEPT], e);
+	if (r < 0)
 		state_remove(b);
-		return -e->code;
-	}
-	return 0;
+	folders_close(&f);
+	return r;
 }
 
-char *state_tail(const struct box *b, const char *file, size_t max)
+int state_rename(const struct box *b, struct box_info *info, const char *name,
+		 struct err *e)
 {
-	autoclose int fd = openat(b->dir, file, O_RDONLY | O_CLOEXEC);
-	autofree char *text = NULL;
-	struct stat st;
-	uint64_t from = 0;
-	ssize_t n;
+	struct box_info next = *info;
+	struct folders f;
+	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
-		return NULL;
-	if ((uint64_t)st.st_size > max)
-		from = (uint64_t)st.st_size - max;
-	text = malloc(max + 1);
-	n = text ? fd_pread_full(fd, text, max, from) : -1;
-	if (n <= 0)
-		return NULL;
-	text[n] = '\0';
-	return take_ptr(&text);
+	if (folders_open(&f, e) < 0)
+		return -e->code;
+	snprintf(next.name, sizeof(next.name), "%s", name);
+	r = pick_name(&f, &next, e);
+	if (r == 0)
+		r = state_write(b, &next, e);
+	if (r == 0)
+		*info = next;
+	folders_close(&f);
+	return r;
 }

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state.h - boxes as directories.
  *
- * A box is a directory below $XDG_RUNTIME_DIR/vial/boxes (root: /run/vial,
- * neither: /tmp/vial-UID), named by its id:
+ * A box is a directory named by its id, in one of two places: what is removed
+ * when it ends (--rm) lives in the runtime directory, $XDG_RUNTIME_DIR/vial/
+ * boxes (root: /run/vial, neither: /tmp/vial-UID), what is kept in the data
+ * directory, and so survives a reboot. It holds
  *
  *   state.json    struct box_info, replaced as a whole
+ *   config.json   the spec it was created from (spec_json.h)
+ *   disk          what the box has written; kept boxes only
  *   lock          held (flock) by whoever keeps the box alive
+ *   keep.sock     its keeper (keep.h)
  *   vsock.sock    the guest's streams, "CONNECT port"
  *   control.sock  the monitor, control.proto
+ *   log, log.1    the command's output (boxlog.h)
  *   console.log   what the guest's kernel printed
  *   vmm.log       what the monitor printed
  *
- * A directory whose lock nobody holds and whose state is not "exited" belongs
- * to a box that was killed with everything that looked after it; state_create()
- * and state_list() remove such directories. Creation, removal and sweeping
- * happen under one lock of the folder, so a half-made box is never swept. */
+ * Who holds the lock may write state.json. A box whose state says that it runs
+ * while nobody holds its lock was killed with everything that looked after it:
+ * whoever looks next writes down its end, or removes it if it was not to be
+ * kept. Creation, removal and that happen under one lock of each place, so a
+ * half-made box is never touched. */
 #pragma once
 
 #include "base/err.h"
@@ -23,16 +30,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOX_ID_LEN 12
+#define BOX_ID_LEN 64
+#define BOX_SHORT_LEN 12 /* what people are shown */
 
+/* status: "created", "running", "paused" or "exited". */
 struct box_info {
 	char id[BOX_ID_LEN + 1];
 	char name[64];
-	char status[16]; /* "running", "exited" */
+	char status[16];
 	char image[512];
-	char command[256];	   /* for people */
-	int64_t created, finished; /* CLOCK_REALTIME seconds, 0: not yet */
+	char command[256];		    /* for people */
+	int64_t created, started, finished; /* CLOCK_REALTIME ms, 0: not yet */
 	int exit_status;
+	int pid;	 /* of the monitor; 0: none */
+	bool brief;	 /* removed when it ends */
+	bool oom_killed; /* so its command ended */
+	char health[16]; /* "starting", "healthy", "unhealthy"; "": unchecked */
+	unsigned health_failures;
 	char reason[400];
 	bool alive; /* somebody holds the lock; not stored */
 };
@@ -52,12 +66,17 @@ struct box {
 
 /* A fresh id; not yet taken by anything. */
 void state_new_id(char id[BOX_ID_LEN + 1]);
+/* CLOCK_REALTIME in milliseconds. */
+int64_t state_now(void);
 
-/* Makes the directory of info->id, takes its lock and writes info. An empty
- * info->name and a zero info->created are filled in; one that is taken is refused with -EEXIST. */
+/* Makes the directory of info->id in its place, takes its lock and writes
+ * info. An empty name or status and a zero created are filled in; a name that
+ * is taken is refused with -EEXIST. */
 int state_create(struct box *b, struct box_info *info, struct err *e);
 /* Opens an existing one by id; does not take the lock. */
 int state_open(struct box *b, const char *id, struct err *e);
+/* Takes the lock; -EBUSY when somebody has it. */
+int state_lock(struct box *b, struct err *e);
 void state_close(struct box *b);
 /* Removes the directory and closes. Silent when it is gone already. */
 void state_remove(struct box *b);
@@ -65,14 +84,24 @@ void state_remove(struct box *b);
 int state_read(const struct box *b, struct box_info *info, struct err *e);
 int state_write(const struct box *b, const struct box_info *info,
 		struct err *e);
+/* Another name, unless it is taken (-EEXIST). For who holds the box's lock. */
+int state_rename(const struct box *b, struct box_info *info, const char *name,
+		 struct err *e);
 
-/* All boxes, newest first; the caller frees *out. Sweeps. Returns how many. */
+/* All boxes, newest first; the caller frees *out. Returns how many. */
 int state_list(struct box_info **out, struct err *e);
 /* By name, id or a beginning of an id that only one box has. */
 int state_find(const char *what, struct box_info *info, struct err *e);
 /* Whether somebody holds the box's lock. */
 bool state_alive(const struct box *b);
+bool state_is(const struct box_info *info, const char *status);
 
+/* A whole file of the box, NUL behind it; NULL when there is none or it is
+ * larger than max. */
+char *state_slurp(const struct box *b, const char *file, size_t max);
+/* Replaces a file of the box as a whole. */
+int state_put(const struct box *b, const char *file, const char *text,
+	      struct err *e);
 /* The end of a file of the box, at most max bytes; NULL when there is none.
  * The caller frees it. */
 char *state_tail(const struct box *b, const char *file, size_t max);

@@ -27,8 +27,10 @@ static void input_ended(struct relay *r)
 
 	/* An input that cannot be read has ended as far as the command can
 	 * tell; a command that closed its own does not care. */
-	if (r->state != RELAY_DST_FAILED)
-		shutdown(s->fd, SHUT_WR);
+	if (r->state == RELAY_DST_FAILED || !s->io->conf.input_once)
+		return;
+	s->over = true;
+	shutdown(s->fd, SHUT_WR);
 }
 
 static void output_ended(struct relay *r)
@@ -40,15 +42,38 @@ static void output_ended(struct relay *r)
 		shutdown(s->fd, SHUT_RDWR);
 }
 
-int stdio_open(struct stdio *io, struct loop *l, int boxdir, uint64_t key,
-	       bool in, bool err, struct err *e)
+static void to_log(struct relay *r, const uint8_t *bytes, size_t len)
 {
-	const bool want[STDIO_NSTREAMS] = { in, true, err };
+	struct stdio_stream_end *s =
+		container_of(r, struct stdio_stream_end, relay);
+	struct stdio *io = s->io;
+
+	boxlog_write(io->conf.log, s == &io->stream[STDIO_ERR] ? 2 : 1, bytes,
+		     len);
+}
+
+static int open_output(struct stdio *io, struct stdio_stream_end *s, int dst,
+		       struct err *e)
+{
+	if (relay_start(&s->relay, io->loop, s->fd, dst, true, output_ended,
+			e) < 0)
+		return -e->code;
+	if (io->conf.log)
+		s->relay.tap = to_log;
+	return 0;
+}
+
+int stdio_open(struct stdio *io, struct loop *l, int boxdir, uint64_t key,
+	       const struct stdio_conf *c, struct err *e)
+{
+	const bool want[STDIO_NSTREAMS] = { c->in, true, c->err };
 
 	*io = (struct stdio)STDIO_INIT;
+	io->loop = l;
+	io->conf = *c;
 	for (int i = 0; i < STDIO_NSTREAMS; i++) {
 		struct stdio_stream_end *s = &io->stream[i];
-		bool input = i == STDIO_IN;
+		int r = 0;
 
 		if (!want[i])
 			continue;
@@ -56,12 +81,43 @@ int stdio_open(struct stdio *io, struct loop *l, int boxdir, uint64_t key,
 		s->fd = dial_stream(boxdir, key, kinds[i], e);
 		if (s->fd < 0)
 			return err_wrap(e, "%s", names[i]);
-		if (relay_start(&s->relay, l, input ? i : s->fd,
-				input ? s->fd : i, !input,
-				input ? input_ended : output_ended, e) < 0)
+		if (i != STDIO_IN)
+			r = open_output(io, s, c->fd[i], e);
+		else if (c->fd[i] >= 0)
+			r = relay_start(&s->relay, l, c->fd[i], s->fd, false,
+					input_ended, e);
+		if (r < 0)
 			return err_wrap(e, "%s", names[i]);
 	}
 	return 0;
+}
+
+int stdio_add_input(struct stdio *io, int fd)
+{
+	struct stdio_stream_end *s = &io->stream[STDIO_IN];
+	struct err e;
+
+	if (s->fd < 0 || s->over)
+		return -EPIPE;
+	if (s->relay.state == RELAY_RUNNING)
+		return -EBUSY;
+	relay_fini(&s->relay);
+	return relay_start(&s->relay, io->loop, fd, s->fd, false, input_ended,
+			   &e);
+}
+
+void stdio_drop_input(struct stdio *io, int fd)
+{
+	struct relay *r = &io->stream[STDIO_IN].relay;
+
+	if (r->state != RELAY_IDLE && r->src.watch.fd == fd)
+		relay_fini(r);
+}
+
+int stdio_add_output(struct stdio *io, enum stdio_stream which,
+		     struct relay_sink *s, int fd)
+{
+	return relay_add(&io->stream[which].relay, s, fd);
 }
 
 void stdio_fini(struct stdio *io)

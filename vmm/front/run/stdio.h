@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "run/boxlog.h"
 #include "run/relay.h"
 
 #include <stdbool.h>
@@ -17,12 +18,23 @@
 
 enum stdio_stream { STDIO_IN, STDIO_OUT, STDIO_ERR, STDIO_NSTREAMS };
 
+/* Which streams the command has, and what they are tied to at first. */
+struct stdio_conf {
+	bool in, err;		/* the output is always there */
+	int fd[STDIO_NSTREAMS]; /* borrowed; -1: nothing yet */
+	bool input_once;	/* the end of an input is the command's */
+	struct boxlog *log;	/* NULL: none is kept */
+};
+
 struct stdio {
 	struct stdio_stream_end {
 		struct relay relay;
 		int fd; /* connection to the agent; -1: none */
 		struct stdio *io;
+		bool over; /* input: the command knows its end */
 	} stream[STDIO_NSTREAMS];
+	struct loop *loop;
+	struct stdio_conf conf;
 };
 
 #define STDIO_INIT                                                             \
@@ -33,7 +45,15 @@ struct stdio {
 /* Connects the streams the command named by key will have and starts to
  * relay. */
 int stdio_open(struct stdio *io, struct loop *l, int boxdir, uint64_t key,
-	       bool in, bool err, struct err *e);
+	       const struct stdio_conf *c, struct err *e);
+/* Ties a further input: -EBUSY when there is one, -EPIPE when the command
+ * takes none. fd is borrowed until stdio_drop_input(). */
+int stdio_add_input(struct stdio *io, int fd);
+/* Without an end of file for the command. */
+void stdio_drop_input(struct stdio *io, int fd);
+/* A further taker of an output (relay.h). */
+int stdio_add_output(struct stdio *io, enum stdio_stream which,
+		     struct relay_sink *s, int fd);
 void stdio_fini(struct stdio *io);
 
 /* The command's output has been written as far as it can be. */

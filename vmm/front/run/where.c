@@ -36,13 +36,30 @@ static int private_dir(const char *path, struct err *e)
 	return take_fd(&fd);
 }
 
-int where_boxes(struct err *e)
+static int boxes_below(const char *base, struct err *e)
+{
+	autoclose int fd = private_dir(base, e);
+	char path[PATH_MAX + 8];
+
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "%s/boxes", base);
+	return private_dir(path, e);
+}
+
+int where_boxes(enum where_place place, struct err *e)
 {
 	const char *env = getenv("VIAL_RUNDIR");
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
-	char base[PATH_MAX - 16], path[PATH_MAX];
-	autoclose int fd = -1;
+	char base[PATH_MAX];
 
+	if (place == WHERE_KEPT) {
+		autoclose int fd = where_data(base, e);
+		char path[PATH_MAX + 8];
+
+		snprintf(path, sizeof(path), "%s/boxes", base);
+		return fd < 0 ? fd : private_dir(path, e);
+	}
 	if (env && *env)
 		snprintf(base, sizeof(base), "%s", env);
 	else if (geteuid() == 0)
@@ -51,11 +68,7 @@ int where_boxes(struct err *e)
 		snprintf(base, sizeof(base), "%s/vial", xdg);
 	else
 		snprintf(base, sizeof(base), "/tmp/vial-%u", geteuid());
-	fd = private_dir(base, e);
-	if (fd < 0)
-		return fd;
-	snprintf(path, sizeof(path), "%s/boxes", base);
-	return private_dir(path, e);
+	return boxes_below(base, e);
 }
 
 static int make_parents(char *path)
@@ -92,7 +105,7 @@ int where_data(char path[PATH_MAX], struct err *e)
 	else if (home && *home == '/')
 		snprintf(path, PATH_MAX, "%s/.local/share/vial", home);
 	else
-		snprintf(path, PATH_MAX, "/var/tmp");
+		snprintf(path, PATH_MAX, "/var/tmp/vial-%u", geteuid());
 	if (make_parents(path) < 0 ||
 	    (mkdir(path, 0700) < 0 && errno != EEXIST))
 		return err_sys(e, "make the data directory %s", path);

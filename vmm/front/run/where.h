@@ -7,13 +7,17 @@
 #include <limits.h>
 #include <stddef.h>
 
-/* The folder of all boxes, made when missing; a descriptor. Refused when it
- * is not ours or others may write to it. VIAL_RUNDIR, root: /run/vial,
- * $XDG_RUNTIME_DIR/vial, /tmp/vial-UID; each followed by "/boxes". */
-int where_boxes(struct err *e);
+/* Boxes that go when they end, and those that stay. */
+enum where_place { WHERE_BRIEF, WHERE_KEPT, WHERE_NPLACES };
+
+/* The folder of boxes, made when missing; a descriptor. Refused when it is not
+ * ours or others may write to it. WHERE_BRIEF: VIAL_RUNDIR, root: /run/vial,
+ * $XDG_RUNTIME_DIR/vial, /tmp/vial-UID; WHERE_KEPT: where_data(); each
+ * followed by "/boxes". */
+int where_boxes(enum where_place place, struct err *e);
 
 /* Where disks of boxes live while they run: VIAL_DATADIR, root: /var/lib/vial,
- * $XDG_DATA_HOME/vial, ~/.local/share/vial, else /var/tmp. Made when missing;
+ * $XDG_DATA_HOME/vial, ~/.local/share/vial, else /var/tmp/vial-UID. Made when missing;
  * returns a descriptor and, when path is given, the name. */
 int where_data(char path[PATH_MAX], struct err *e);
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* box_opts.h - what `vial run` and `vial create` have in common: everything a
+ * box is made of. All fill a struct spec. */
+#pragma once
+
+#include "cli/cmd.h"
+#include "run/spec.h"
+
+/* clang-format off */
+#define BOX_OPTS                                                               \
+	OPT_GROUP("The command"),                                              \
+	OPT_STR(0, "entrypoint", struct spec, entrypoint, "PROGRAM",           \
+		"Put PROGRAM in front of the command ('' for none)"),          \
+	OPT_LIST('e', "env", spec_env, "NAME[=VALUE]",                         \
+		 "Set a variable, or hand on the one that is set here"),       \
+	OPT_LIST(0, "env-file", spec_env_file, "FILE",                         \
+		 "Variables from a file, one a line"),                         \
+	OPT_SET('u', "user", spec_user, "USER[:GROUP]",                        \
+		"Run as this user of the guest (default: root)"),              \
+	OPT_LIST(0, "group-add", spec_group, "GROUP", "A further group"),      \
+	OPT_SET('w', "workdir", spec_cwd, "DIR",                               \
+		"Working directory, made when missing (default: /)"),          \
+	OPT_FLAG('i', "interactive", struct spec, interactive,                 \
+		 "Hand standard input to the command"),                        \
+	OPT_FLAG('t', "tty", struct spec, tty, "Give it a terminal"),          \
+	OPT_FLAG(0, "init", struct spec, init,                                 \
+		 "Reap what the command leaves behind (always done)"),         \
+	OPT_SET(0, "timeout", spec_timeout, "TIME",                            \
+		"End the command after TIME (10, 90s, 1h30m): status 124"),    \
+	OPT_SET(0, "stop-signal", spec_stop_signal, "SIGNAL",                  \
+		"What 'vial stop' sends (default: TERM)"),                     \
+	OPT_SET(0, "stop-timeout", spec_stop_timeout, "TIME",                  \
+		"From that signal to KILL (default: 10s)"),                    \
+	OPT_GROUP("The machine"),                                              \
+	OPT_SET(0, "cpus", spec_cpus, "N",                                     \
+		"CPUs, rounded up (default: the host's, at most 8)"),          \
+	OPT_SET('m', "memory", spec_memory, "SIZE",                            \
+		"Memory, such as 256m or 2g (default: 512m)"),                 \
+	OPT_SET(0, "pids-limit", spec_pids, "N",                               \
+		"Processes and threads at most (-1: no limit)"),               \
+	OPT_LIST(0, "ulimit", spec_ulimit, "NAME=SOFT[:HARD]",                 \
+		 "A resource limit, such as nofile=1024"),                     \
+	OPT_SET(0, "shm-size", spec_shm, "SIZE",                               \
+		"Size of /dev/shm (default: 64m)"),                            \
+	OPT_STR(0, "kernel", struct spec, kernel, "FILE",                      \
+		"Boot this kernel (vmlinux or bzImage)"),                      \
+	OPT_GROUP("Files"),                                                    \
+	OPT_LIST('v', "volume", spec_volume, "HOST:GUEST",                     \
+		 "Copy a file or directory in before the command starts"),     \
+	OPT_LIST(0, "artifact", spec_artifact, "GUEST[:DIR]",                  \
+		 "Bring a path out when the command has ended, into DIR (.)"), \
+	OPT_FLAG(0, "read-only", struct spec, read_only,                       \
+		 "Mount the root file system read-only"),                      \
+	OPT_GROUP("Rights, inside the guest"),                                 \
+	OPT_LIST(0, "cap-add", spec_cap_add, "NAME", "Give it a capability"),  \
+	OPT_LIST(0, "cap-drop", spec_cap_drop, "NAME", "Take a capability"),   \
+	OPT_FLAG(0, "privileged", struct spec, privileged,                     \
+		 "All capabilities in the guest; none outside"),               \
+	OPT_LIST(0, "security-opt", spec_security, "OPTION",                   \
+		 "no-new-privileges"),                                         \
+	OPT_LIST(0, "sysctl", spec_sysctl, "NAME=VALUE",                       \
+		 "Set a kernel parameter of the guest"),                       \
+	OPT_GROUP("Names"),                                                    \
+	OPT_SET(0, "name", spec_name, "NAME", "Name of the box"),              \
+	OPT_SET('h', "hostname", spec_hostname, "NAME",                        \
+		"Host name in the guest (default: the box's id)"),             \
+	OPT_LIST(0, "add-host", spec_host, "NAME:ADDRESS",                     \
+		 "A line for /etc/hosts"),                                     \
+	OPT_LIST('l', "label", spec_label, "NAME[=VALUE]", "Mark the box"),    \
+	OPT_LIST(0, "label-file", spec_label_file, "FILE",                     \
+		 "Labels from a file, one a line"),                            \
+	OPT_LIST(0, "annotation", spec_annotation, "NAME=VALUE",               \
+		 "A mark for other tools"),                                    \
+	OPT_STR(0, "cidfile", struct spec, cidfile, "FILE",                    \
+		"Write the id of the box to FILE"),                            \
+	OPT_GROUP("Its life"),                                                 \
+	OPT_FLAG(0, "rm", struct spec, rm,                                     \
+		 "Keep nothing of the box when it ends"),                      \
+	OPT_LIST('a', "attach", spec_attach, "STREAM",                         \
+		 "Only STDIN, STDOUT or STDERR"),                              \
+	OPT_SET(0, "log-driver", spec_log_driver, "DRIVER",                    \
+		"none: keep no output for 'vial logs'"),                       \
+	OPT_LIST(0, "log-opt", spec_log_opt, "NAME=VALUE",                     \
+		 "max-size=SIZE (64m), max-file=N (2)"),                       \
+	OPT_SET(0, "health-cmd", spec_health_cmd, "COMMAND",                   \
+		"Whether it does its work, asked again and again"),            \
+	OPT_SET(0, "health-interval", spec_health_interval, "TIME",            \
+		"Between two of them (30s)"),                                  \
+	OPT_SET(0, "health-timeout", spec_health_timeout, "TIME",              \
+		"How long one may take (30s)"),                                \
+	OPT_SET(0, "health-start-period", spec_health_start, "TIME",           \
+		"Failures that do not count at first (0s)"),                   \
+	OPT_SET(0, "health-retries", spec_health_retries, "N",                 \
+		"Failures in a row that make it unhealthy (3)"),               \
+	OPT_FLAG(0, "no-healthcheck", struct spec, health.none,                \
+		 "No check"),                                                  \
+	OPT_FLAG('D', "debug", struct spec, debug,                             \
+		 "Keep the monitor's and the kernel's messages in the logs"),  \
+	OPT_SET(0, "log-level", spec_log_level, "LEVEL",                       \
+		"error, warn, info or debug"),                                 \
+	OPT_GROUP("Of no meaning here"),                                       \
+	OPT_IGNORED(0, "memory-swap", "SIZE", "-1",                            \
+		    "the guest has no swap"),                                  \
+	OPT_IGNORED(0, "memory-swappiness", "N", NULL,                         \
+		    "the guest has no swap"),                                  \
+	OPT_IGNORED(0, "memory-reservation", "SIZE", NULL,                     \
+		    "a guest has its own memory"),                             \
+	OPT_IGNORED(0, "kernel-memory", "SIZE", NULL,                          \
+		    "a guest has a kernel of its own"),                        \
+	OPT_IGNORED(0, "cpu-shares", "N", NULL,                                \
+		    "a guest has CPUs of its own"),                            \
+	OPT_IGNORED(0, "restart", "POLICY", "no",                              \
+		    "nobody starts a box again by itself"),                    \
+	OPT_IGNORED(0, "ipc", "MODE", "private|shareable|none|",               \
+		    "a box shares no kernel"),                                 \
+	OPT_IGNORED(0, "pid", "MODE", "",                                      \
+		    "a box shares no kernel"),                                 \
+	OPT_IGNORED(0, "uts", "MODE", "",                                      \
+		    "a box shares no kernel"),                                 \
+	OPT_IGNORED(0, "userns", "MODE", "",                                   \
+		    "a box shares no kernel"),                                 \
+	OPT_IGNORED(0, "cgroupns", "MODE", "private",                          \
+		    "a box shares no kernel"),                                 \
+	OPT_IGNORED(0, "runtime", "NAME", "vial",                              \
+		    "there is one runtime"),                                   \
+	OPT_IGNORED(0, "storage-opt", "NAME=VALUE", NULL,                      \
+		    "the image's size is the disk's"),                         \
+	OPT_IGNORED(0, "platform", "NAME", "linux/amd64|linux",                \
+		    "the guest is what the host is"),                          \
+	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \
+		    "there is no network yet"),                                \
+	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \
+		    "there is no network yet"),                                \
+	OPT_IGNORED(0, "dns", "ADDRESS", NULL, "there is no network yet"),     \
+	OPT_IGNORED(0, "expose", "PORT", NULL, "there is no network yet"),     \
+	OPT_IGNORED(0, "network", "NAME", "none|bridge|default",               \
+		    "there is no network yet"),                                \
+	OPT_IGNORED(0, "net", "NAME", "none|bridge|default",                   \
+		    "there is no network yet"),                                \
+	OPT_IGNORED(0, "pull", "WHEN", "missing|never",                        \
+		    "images are local files"),                                 \
+	OPT_REFUSED('p', "publish", "PORT", NULL,                              \
+		    "there is no network yet"),                                \
+	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \
+		    "host's devices"),                                         \
+	OPT_REFUSED(0, "device", "DEVICE", NULL, "a guest has none of the "    \
+		    "host's devices"),                                         \
+	OPT_REFUSED(0, "volumes-from", "BOX", NULL,                            \
+		    "there are no volumes yet")
+/* clang-format on */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial create: a box that waits to be started. */
+#include "cli/box_opts.h"
+#include "cli/cmd.h"
+#include "run/create.h"
+
+#include <stdio.h>
+
+static const struct opt opts[] = { BOX_OPTS, OPT_END };
+
+static int create_spec(const struct spec *s, struct err *e)
+{
+	struct box_info info;
+
+	if (box_create(s, &info, e) < 0)
+		return cmd_error(e);
+	printf("%s\n", info.id);
+	return 0;
+}
+
+static int create_main(const struct cmd *c, int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct spec s;
+	int status, first;
+
+	spec_init(&s);
+	first = cmd_parse(c, argc, argv, &s, &status);
+	if (first < 0)
+		;
+	else if (spec_command(&s, argc - first, argv + first, &e) < 0 ||
+		 spec_check(&s, &e) < 0)
+		status = cmd_misused(c, &e);
+	else
+		status = create_spec(&s, &e);
+	spec_fini(&s);
+	return status;
+}
+
+const struct cmd cmd_create = {
+	.name = "create",
+	.usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	.summary = "Make a box, to be started later.",
+	.opts = opts,
+	.more = "Prints its id. 'vial cp' puts files into it, 'vial start' runs\n"
+		"its command, as often as you like, on the same disk.\n",
+	.example = "vial create --name job -i image.ext4 sh\n",
+	.run = create_main,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/create.h"
+
+#include "base/auto.h"
+#include "base/fd.h"
+#include "run/disk.h"
+#include "run/spec_json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONFIG "config.json"
+#define CONFIG_MAX (8u << 20)
+
+void box_describe(struct box_info *info, const struct spec *s)
+{
+	size_t used = 0;
+
+	*info = (struct box_info){ .brief = s->rm };
+	state_new_id(info->id);
+	info->created = state_now();
+	if (s->name)
+		snprintf(info->name, sizeof(info->name), "%s", s->name);
+	snprintf(info->image, sizeof(info->image), "%s", s->image);
+	for (size_t i = 0; i < s->argv.n && used < sizeof(info->command); i++)
+		used += (size_t)snprintf(info->command + used,
+					 sizeof(info->command) - used, "%s%s",
+					 i ? " " : "", s->argv.v[i]);
+}
+
+static int write_config(const struct box *b, const struct spec *s,
+			struct err *e)
+{
+	autofree char *text = NULL;
+	char path[PATH_MAX];
+	json_t *o = spec_to_json(s);
+
+	/* It may be started from elsewhere. */
+	if (o && realpath(s->image, path))
+		json_object_set_new(o, "image_path", json_string(path));
+	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	if (!text)
+		return err_set(e, EINVAL,
+			       "the box cannot be written down: out of memory, "
+			       "or an option that is not UTF-8");
+	return state_put(b, CONFIG, text, e);
+}
+
+/* O_EXCL: what is there may be another box's. */
+static int write_cidfile(const struct spec *s, const char *id, struct err *e)
+{
+	autoclose int fd = -1;
+	int r;
+
+	if (!s->cidfile)
+		return 0;
+	fd = open(s->cidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return err_sys(e, "--cidfile: %s", s->cidfile);
+	r = fd_write_full(fd, id, strlen(id));
+	return r < 0 ? err_set(e, -r, "--cidfile: %s: %s", s->cidfile,
+			       strerror(-r))
+		     : 0;
+}
+
+int box_make(struct box *b, struct box_info *info, const struct spec *s,
+	     struct err *e)
+{
+	if (state_create(b, info, e) < 0)
+		return -e->code;
+	if (write_config(b, s, e) < 0 || write_cidfile(s, info->id, e) < 0) {
+		state_remove(b);
+		return -e->code;
+	}
+	return 0;
+}
+
+int box_create(const struct spec *s, struct box_info *info, struct err *e)
+{
+	autoclose int image = disk_open_image(s->image, e);
+	struct box b;
+
+	if (image < 0)
+		return image;
+	box_describe(info, s);
+	if (box_make(&b, info, s, e) < 0)
+		return -e->code;
+	state_close(&b);
+	return 0;
+}
+
+int box_load(const struct box *b, struct spec *s, struct err *e)
+{
+	autofree char *text = state_slurp(b, CONFIG, CONFIG_MAX);
+	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
+	const char *path;
+	int r;
+
+	spec_init(s);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return err_set(e, EINVAL, "box %.12s: " CONFIG " is %s", b->id,
+			       text ? "damaged" : "missing");
+	}
+	r = spec_from_json(s, o, e);
+	path = json_string_value(json_object_get(o, "image_path"));
+	if (path)
+		s->image_path = path;
+	json_decref(o);
+	return r < 0 ? err_wrap(e, "box %.12s", b->id) : 0;
+}
