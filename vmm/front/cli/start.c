@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial start: runs the command of boxes that were created or have ended. */
+#include "cli/start.h"
+
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
-#include "cli/start.h"
 #include "run/attach.h"
 #include "run/create.h"
 #include "run/detach.h"
