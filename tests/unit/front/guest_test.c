@@ -121,7 +121,7 @@ static void take_hello(void)
 	buf_take(&t.in, strlen(line));
 	req = next_request();
 	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_HELLO);
-	assert_int_equal(req->hello->generation, 1);
+	assert_int_equal(req->hello->generation, GUEST_GENERATION);
 	vial__agent__request__free_unpacked(req, NULL);
 }
 
