@@ -283,12 +283,12 @@ static void a_source_is_made_or_missed(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(text, sizeof(text), "type=bind,src=%s/x,dst=/w", dir);
 	mount(text);
-	assert_int_equal(boxmounts_open(&b, &m, -1, &e), -ENOENT);
+	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), -ENOENT);
 	assert_non_null(strstr(e.msg, "mount source /tmp/vial-mounts-"));
 	spec_mounts_fini(&m);
 	snprintf(text, sizeof(text), "%s/x/y:/w", dir);
 	volume(text);
-	assert_int_equal(boxmounts_open(&b, &m, -1, &e), 0);
+	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), 0);
 	assert_true(b.share.pid > 0 && b.share.fd >= 0);
 	boxmounts_hand_on(&b);
 	assert_int_equal(b.share.fd, -1);
@@ -308,7 +308,7 @@ static void nothing_to_mount_starts_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(spec_mounts_tmpfs(&m, "/t", &e), 0);
-	assert_int_equal(boxmounts_open(&b, &m, -1, &e), 0);
+	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), 0);
 	assert_int_equal(b.share.pid, 0);
 	assert_int_equal(b.share.fd, -1);
 	boxmounts_close(&b);

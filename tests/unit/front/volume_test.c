@@ -227,6 +227,22 @@ static void opening_can_make_it(void **state)
 	assert_true(volume_open("../new", "box", true, false, &e) < 0);
 }
 
+static void one_without_a_name_leaves_nothing(void **state)
+{
+	struct err e;
+	struct stat st;
+	int fd = volume_open_nameless(&e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(entries(), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, VOLUME_SIZE_DEFAULT);
+	assert_int_equal(st.st_nlink, 0);
+	assert_int_equal(pwrite(fd, "x", 1, 0), 1);
+	close(fd);
+}
+
 static void a_volume_in_use_is_not_removed(void **state)
 {
 	uint64_t freed = 0;
@@ -347,6 +363,7 @@ int main(void)
 		T(sizes_that_cannot_be_are_refused),
 		T(one_writer_or_many_readers),
 		T(opening_can_make_it),
+		T(one_without_a_name_leaves_nothing),
 		T(a_volume_in_use_is_not_removed),
 		T(what_a_crash_left_is_swept),
 		T(names_are_sorted),

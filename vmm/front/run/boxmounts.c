@@ -2,6 +2,7 @@
 #include "run/boxmounts.h"
 
 #include "base/auto.h"
+#include "run/volume.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,17 +68,16 @@ static int open_share(struct boxmounts *b, const struct spec_mounts *m,
 }
 
 /* Here the disk of a volume is opened. */
-static int open_volume(const struct spec_mount *m, struct err *e)
+static int open_volume(const struct spec_mount *m, const char *user,
+		       struct err *e)
 {
-	return err_set(e, ENOTSUP,
-		       "volume %s: there are no volumes yet; for a path write "
-		       "'./%s'",
-		       m->source ? m->source : m->target,
-		       m->source ? m->source : "");
+	if (!m->source)
+		return volume_open_nameless(e);
+	return volume_open(m->source, user, true, m->readonly, e);
 }
 
 static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
-			struct err *e)
+			const char *user, struct err *e)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		int fd;
@@ -87,7 +87,7 @@ static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
 		if (b->ndisks == BOXMOUNTS_DISKS)
 			return err_set(e, E2BIG, "at most %d volumes",
 				       BOXMOUNTS_DISKS);
-		fd = open_volume(&m->v[i], e);
+		fd = open_volume(&m->v[i], user, e);
 		if (fd < 0)
 			return fd;
 		b->readonly[b->ndisks] = m->v[i].readonly;
@@ -96,11 +96,12 @@ static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
 	return 0;
 }
 
-int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m, int log_fd,
-		   struct err *e)
+int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m,
+		   const char *user, int log_fd, struct err *e)
 {
 	*b = (struct boxmounts)BOXMOUNTS_INIT;
-	if (open_volumes(b, m, e) < 0 || open_share(b, m, log_fd, e) < 0) {
+	if (open_volumes(b, m, user, e) < 0 ||
+	    open_share(b, m, log_fd, e) < 0) {
 		boxmounts_close(b);
 		return -e->code;
 	}

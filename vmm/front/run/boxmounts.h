@@ -26,11 +26,12 @@ struct boxmounts {
 		.share = SHARE_INIT                                            \
 	}
 
-/* Checks the sources, opens the volumes and starts the share. Its messages go
- * to log_fd, which may be -1. To be called by the process that looks after the
+/* Checks the sources, opens the volumes and starts the share. user
+ * is the box, for others that want its volumes. Messages of the share go to
+ * log_fd, which may be -1. To be called by the process that looks after the
  * box (share.h). */
-int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m, int log_fd,
-		   struct err *e);
+int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m,
+		   const char *user, int log_fd, struct err *e);
 /* The monitor has its copies of the descriptors. */
 void boxmounts_hand_on(struct boxmounts *b);
 /* Ends the share. */

@@ -380,6 +380,28 @@ int volume_open(const char *name, const char *user, bool create, bool readonly,
 	return take_fd(&fd);
 }
 
+int volume_open_nameless(struct err *e)
+{
+	struct volume_conf conf = { .name = NULL };
+	autoclose int top = open_top(e), dir = -1;
+	char temp[32];
+	int fd = -1;
+
+	if (top < 0)
+		return top;
+	sweep(top);
+	dir = make_locked(top, temp, e);
+	if (dir < 0)
+		return dir;
+	if (fill(dir, &conf, e) == 0) {
+		fd = openat(dir, "disk.ext4", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			err_sys(e, "volume without a name");
+	}
+	remove_files(top, dir, temp);
+	return fd < 0 ? -e->code : fd;
+}
+
 /* ---- looking ---- */
 
 int volume_get(const char *name, struct volume_info *v, struct err *e)

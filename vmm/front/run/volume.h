@@ -61,6 +61,9 @@ int volume_create(const struct volume_conf *conf, char out[VOLUME_NAME_MAX + 1],
 int volume_open(const char *name, const char *user, bool create, bool readonly,
 		struct err *e);
 
+/* One without a name, which goes with its last user. */
+int volume_open_nameless(struct err *e);
+
 int volume_get(const char *name, struct volume_info *v, struct err *e);
 /* Of all volumes, sorted by name; the caller frees with strv_fini(). */
 int volume_names(struct strv *names, struct err *e);
