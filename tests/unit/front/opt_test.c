@@ -37,6 +37,9 @@ static const struct opt table[] = {
 	OPT_STR(0, "name", struct what, name, "NAME", "Name"),
 	OPT_LIST('e', "env", set_env, "NAME=VALUE", "Variable"),
 	OPT_GROUP("For others"),
+	OPT_FLAG(0, "long", struct what, tt,
+		 "A text that is too long for what is left of the line"),
+	OPT_GROUP("Empty"),
 	OPT_IGNORED(0, "restart", "POLICY", "no|", "nothing restarts a box"),
 	OPT_IGNORED('P', "publish-all", NULL, NULL, "there is no network"),
 	OPT_REFUSED(0, "gpus", "GPUS", NULL, "a box has none"),
@@ -226,12 +229,19 @@ static void help_lists_all(void **state)
 	opt_help(table, f);
 	fclose(f);
 	for (const struct opt *o = table; o->name; o++)
-		if (o->kind == OPT_KIND_OWN || o->kind == OPT_KIND_GROUP)
-			assert_non_null(strstr(text, o->help));
+		if (o->kind == OPT_KIND_OWN)
+			assert_non_null(strstr(text, o->name));
+	assert_non_null(strstr(text, "\n  -t, --tty                       "
+				     "Terminal\n"));
+	assert_non_null(strstr(text,
+			       " for what is\n"
+			       "                                  left of "
+			       "the line\n"));
 	assert_non_null(strstr(text, "-e, --env NAME=VALUE..."));
 	assert_non_null(strstr(text, "\nFor others:\n"));
 	assert_non_null(strstr(text, "\n  --restart --publish-all\n"));
 	assert_null(strstr(text, "gpus"));
+	assert_null(strstr(text, "Empty"));
 	free(text);
 }
 

@@ -46,11 +46,11 @@ static void commands(void)
 	       "Runs commands in microVMs: a kernel, memory and a disk of "
 	       "their own.\n\nCommands:\n");
 	for (size_t i = 0; cmds[i]; i++)
-		printf("  %-10s %s\n", cmds[i]->name, cmds[i]->summary);
-	printf("  %-10s %s\n", "help", "Explain a command or a topic.");
+		printf("  %-11s %s\n", cmds[i]->name, cmds[i]->summary);
+	printf("  %-11s %s\n", "help", "Explain a command or a topic.");
 	printf("\nTopics:\n");
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
-		printf("  %-10s %s\n", topics[i].name, topics[i].summary);
+		printf("  %-11s %s\n", topics[i].name, topics[i].summary);
 	printf("\n'vial COMMAND --help' has the options, vial(1) everything.\n"
 	       "\nFirst steps:\n"
 	       "  vial doctor                         is this host able?\n"

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-#define WORD_MAX 32
+#define WORD_MAX    32
+#define HELP_COLUMN 34
+#define HELP_WIDTH  80
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -54,18 +56,44 @@ const char *opt_nearest(const char *word, const char *const *names,
 	return best;
 }
 
+/* text in columns HELP_COLUMN to HELP_WIDTH, the cursor being in used. */
+static void put_wrapped(FILE *out, const char *text, int used)
+{
+	int column = MAX(used + 1, HELP_COLUMN);
+	bool start = true;
+
+	fprintf(out, "%*s", column - used, "");
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (!start && column + 1 + len > HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+			start = true;
+		}
+		column += fprintf(out, "%s%.*s", start ? "" : " ", len, text);
+		start = false;
+		text += len + (text[len] == ' ');
+	}
+	fputc('\n', out);
+}
+
 static void help_line(const struct opt *o, FILE *out)
 {
-	char left[64], letter[8] = "    ";
+	char left[80], letter[8] = "    ";
+	int n;
 
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-	snprintf(left, sizeof(left), "%s--%s%s%s%s", letter, o->name,
-		 o->arg ? " " : "", o->arg ? o->arg : "", o->many ? "..." : "");
-	if (strlen(left) > 31)
-		fprintf(out, "  %s\n%33s %s\n", left, "", o->help);
-	else
-		fprintf(out, "  %-31s %s\n", left, o->help);
+	n = snprintf(left, sizeof(left), "  %s--%.32s%s%.28s%s", letter,
+		     o->name, o->arg ? " " : "", o->arg ? o->arg : "",
+		     o->many ? "..." : "");
+	fputs(left, out);
+	if (n >= HELP_COLUMN) {
+		fputc('\n', out);
+		n = 0;
+	}
+	put_wrapped(out, o->help, n);
 }
 
 static void help_ignored(const struct opt *table, FILE *out, const char *bold,
@@ -97,20 +125,20 @@ static void help_ignored(const struct opt *table, FILE *out, const char *bold,
 void opt_help_styled(const struct opt *table, FILE *out, const char *bold,
 		     const char *plain)
 {
-	bool first = true;
+	const char *title = "Options";
+	bool any = false;
 
 	for (const struct opt *o = table; o->name; o++) {
-		if (o->kind == OPT_KIND_GROUP) {
-			fprintf(out, "%s%s%s:%s\n", first ? "" : "\n", bold,
-				o->help, plain);
-			first = false;
-			continue;
-		}
+		if (o->kind == OPT_KIND_GROUP)
+			title = o->help;
 		if (o->kind != OPT_KIND_OWN)
 			continue;
-		if (first)
-			fprintf(out, "%sOptions:%s\n", bold, plain);
-		first = false;
+		/* A group of which nothing is shown has no heading. */
+		if (title)
+			fprintf(out, "%s%s%s:%s\n", any ? "\n" : "", bold,
+				title, plain);
+		any = true;
+		title = NULL;
 		help_line(o, out);
 	}
 	help_ignored(table, out, bold, plain);
