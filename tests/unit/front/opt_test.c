@@ -233,10 +233,9 @@ static void help_lists_all(void **state)
 			assert_non_null(strstr(text, o->name));
 	assert_non_null(strstr(text, "\n  -t, --tty                       "
 				     "Terminal\n"));
-	assert_non_null(strstr(text,
-			       " for what is\n"
-			       "                                  left of "
-			       "the line\n"));
+	assert_non_null(strstr(text, " is left of\n"
+				     "                                  the "
+				     "line\n"));
 	assert_non_null(strstr(text, "-e, --env NAME=VALUE..."));
 	assert_non_null(strstr(text, "\nFor others:\n"));
 	assert_non_null(strstr(text, "\n  --restart --publish-all\n"));
