@@ -29,6 +29,7 @@ static struct {
 	struct err why;
 } t;
 static struct err e;
+static const struct guest_exec plain;
 
 static void heard(struct guest *g, const Vial__Agent__Event *ev)
 {
@@ -219,7 +220,8 @@ static void sends_the_whole_command(void **state)
 	s.timeout_ms = 9000;
 	take_hello();
 	assert_int_equal(guest_exec(&t.g, 42, &s,
-				    &(struct guest_exec){ .size = &size }, &e), 0);
+				    &(struct guest_exec){ .size = &size }, &e),
+			 0);
 	req = next_request();
 	x = req->exec;
 	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_EXEC);
@@ -249,7 +251,41 @@ static void refuses_what_is_too_long(void **state)
 	memset(big, 'x', sizeof(big) - 1);
 	spec_init(&s);
 	assert_int_equal(strv_add(&s.argv, big), 0);
-	assert_int_equal(guest_exec(&t.g, 1, &s, NULL, &e), -E2BIG);
+	assert_int_equal(guest_exec(&t.g, 1, &s, &plain, &e), -E2BIG);
+	spec_fini(&s);
+}
+
+/* What an exec leaves out, and what it leaves behind. */
+static void sends_how_it_runs(void **state)
+{
+	const struct guest_exec x = {
+		.rest = true, .detach = true, .no_in = true, .no_out = true
+	};
+	Vial__Agent__Request *req;
+	struct spec s;
+
+	(void)state;
+	spec_init(&s);
+	assert_int_equal(strv_add(&s.argv, "true"), 0);
+	assert_int_equal(spec_cap_add(&s, "NET_ADMIN", &e), 0);
+	assert_int_equal(spec_cap_drop(&s, "ALL", &e), 0);
+	s.interactive = s.privileged = s.no_new_privs = true;
+	take_hello();
+	assert_int_equal(guest_exec(&t.g, 1, &s, &x, &e), 0);
+	assert_int_equal(guest_exec(&t.g, 2, &s, &plain, &e), 0);
+	req = next_request();
+	assert_true(req->exec->detach && !req->exec->kill_rest);
+	assert_false(req->exec->stdin || req->exec->stdout ||
+		     req->exec->stderr);
+	assert_null(req->exec->size);
+	assert_string_equal(req->exec->cap_add[0], "NET_ADMIN");
+	assert_string_equal(req->exec->cap_drop[0], "ALL");
+	assert_true(req->exec->privileged && req->exec->no_new_privs);
+	vial__agent__request__free_unpacked(req, NULL);
+	req = next_request();
+	assert_true(req->exec->stdin && req->exec->stdout && req->exec->stderr);
+	assert_true(req->exec->kill_rest && !req->exec->detach);
+	vial__agent__request__free_unpacked(req, NULL);
 	spec_fini(&s);
 }
 
@@ -265,7 +301,7 @@ static void long_commands_wait_for_room(void **state)
 	memset(big, 'x', sizeof(big) - 1);
 	spec_init(&s);
 	assert_int_equal(strv_add(&s.argv, big), 0);
-	assert_int_equal(guest_exec(&t.g, 1, &s, NULL, &e), 0);
+	assert_int_equal(guest_exec(&t.g, 1, &s, &plain, &e), 0);
 	req = next_request();
 	assert_int_equal(strlen(req->exec->argv[0]), sizeof(big) - 1);
 	vial__agent__request__free_unpacked(req, NULL);
@@ -363,6 +399,7 @@ int main(void)
 		T(greets_in_one_piece_or_many),
 		T(sends_setup_before_any_answer),
 		T(sends_the_whole_command),
+		T(sends_how_it_runs),
 		T(refuses_what_is_too_long),
 		T(long_commands_wait_for_room),
 		T(nonsense_ends_it_once),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Client, shim and monitor: whoever is killed, nothing stays. The monitor is
- * a script that writes its pid into the console's descriptor. */
+/* Keeper, shim and monitor: whoever is killed, nothing runs on, and nothing
+ * stays of a box that was not to be kept. The monitor is a script that writes
+ * its pid into the console's descriptor. */
 #include "run/launch.h"
 
 #include "base/auto.h"
@@ -22,7 +23,11 @@
 
 #include <cmocka.h>
 
+/* A test that hangs has failed. */
+#define PATIENCE_S 120
+
 static char dir[64];
+static pid_t client; /* 0: none */
 static struct plan plan;
 static struct launch l;
 static struct box_info info;
@@ -39,21 +44,25 @@ static int start(void **state)
 {
 	int *const fds[] = { &plan.kvm, &plan.kernel, &plan.initramfs,
 			     &plan.image, &plan.overlay };
+	char path[96];
 
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/vial-launch-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
-	setenv("VIAL_RUNDIR", dir, 1);
-	setenv("VIAL_DATADIR", dir, 1);
+	snprintf(path, sizeof(path), "%s/run", dir);
+	setenv("VIAL_RUNDIR", path, 1);
+	snprintf(path, sizeof(path), "%s/data", dir);
+	setenv("VIAL_DATADIR", path, 1);
 	plan = (struct plan){ .vcpus = 1, .ram_bytes = 64 << 20 };
 	plan.cmdline = "";
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		*fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	snprintf(plan.vmm, sizeof(plan.vmm), "%s/vmm", dir);
-	info = (struct box_info){ 0 };
+	info = (struct box_info){ .brief = true };
 	state_new_id(info.id);
 	l = (struct launch)LAUNCH_INIT;
+	alarm(PATIENCE_S);
 	return 0;
 }
 
@@ -62,6 +71,14 @@ static int stop(void **state)
 	char cmd[96];
 
 	(void)state;
+	/* What a test that failed has left, so that the rest can go on. */
+	if (client > 0) {
+		kill(client, SIGKILL);
+		waitpid(client, NULL, 0);
+		client = 0;
+	}
+	launch_end(&l, NULL);
+	alarm(0);
 	plan_close(&plan);
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
 	return system(cmd);
@@ -79,11 +96,17 @@ static void script(const char *text)
 
 #define SLEEPER "echo $$ >&7; exec sleep 100"
 
+static void box_path(char path[256], const char *file)
+{
+	snprintf(path, 256, "%s/%s/boxes/%s%s", dir,
+		 info.brief ? "run" : "data", info.id, file);
+}
+
 static bool box_exists(void)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/boxes/%s", dir, info.id);
+	box_path(path, "");
 	return access(path, F_OK) == 0;
 }
 
@@ -92,7 +115,7 @@ static pid_t monitor_pid(void)
 	char path[256];
 	int pid = 0;
 
-	snprintf(path, sizeof(path), "%s/boxes/%s/console.log", dir, info.id);
+	box_path(path, "/console.log");
 	for (int i = 0; i < 2000 && pid == 0; i++) {
 		FILE *f = fopen(path, "r");
 
@@ -121,25 +144,27 @@ static bool process_gone(pid_t pid)
 	return strrchr(buf, ')') && strrchr(buf, ')')[2] == 'Z';
 }
 
+static void assert_process_gone(pid_t pid)
+{
+	for (int i = 0; i < 2000 && !process_gone(pid); i++)
+		nap();
+	assert_true(process_gone(pid));
+}
+
 static void assert_all_gone(pid_t monitor)
 {
-	for (int i = 0; i < 2000; i++) {
-		if (process_gone(monitor) && !box_exists())
-			break;
+	assert_process_gone(monitor);
+	for (int i = 0; i < 2000 && box_exists(); i++)
 		nap();
-	}
-	assert_true(process_gone(monitor));
 	assert_false(box_exists());
 }
 
-/* Most boxes here go when they end. */
 static int start_box(struct launch *x, struct box_info *i)
 {
 	struct box b;
 	int r;
 
 	*x = (struct launch)LAUNCH_INIT;
-	i->brief = !i->exit_status;
 	snprintf(i->status, sizeof(i->status), "running");
 	r = state_create(&b, i, &e);
 	return r < 0 ? r : launch_start(x, &plan, &b, i, &e);
@@ -169,15 +194,40 @@ static void keeps_the_result(void **state)
 
 	(void)state;
 	script(SLEEPER);
-	info.exit_status = 3; /* not brief, for start_box() */
+	info.brief = false;
 	assert_int_equal(start_box(&l, &info), 0);
 	monitor_pid();
 	snprintf(l.info.status, sizeof(l.info.status), "exited");
+	l.info.exit_status = 3;
 	assert_int_equal(state_write(&l.box, &l.info, &e), 0);
 	launch_end(&l, NULL);
+	assert_true(box_exists());
 	assert_int_equal(state_find(info.id, &found, &e), 0);
 	assert_false(found.alive);
+	assert_string_equal(found.status, "exited");
 	assert_int_equal(found.exit_status, 3);
+}
+
+/* What a box may have and this one does not is the null device. Behind that
+ * there are the script itself and the directory that ls reads. */
+static void assert_only_known(char *text)
+{
+	char *next = text, *line;
+
+	while ((line = strsep(&next, "\n")) != NULL) {
+		const char *arrow = strstr(line, " -> ");
+
+		if (!arrow)
+			continue;
+		while (arrow > line && arrow[-1] != ' ')
+			arrow--;
+		if (atoi(arrow) < SHIM_FD_END
+			    ? atoi(arrow) > SHIM_FD_OVERLAY &&
+				      !strstr(line, "/dev/null")
+			    : !strstr(line, plan.vmm) &&
+				      !strstr(line, "/proc/"))
+			fail_msg("a descriptor too many: %s", line);
+	}
 }
 
 /* The monitor sees standard streams, the plan, what the plan names, and not
@@ -203,8 +253,7 @@ static void passes_the_right_descriptors(void **state)
 	assert_non_null(strstr(text, " 10 -> "));
 	assert_non_null(strstr(text, " 12 -> /dev/null"));
 	assert_null(strstr(text, "/dev/zero"));
-	/* 13 is the script, 14 the directory that ls reads. */
-	assert_null(strstr(text, " 15 -> "));
+	assert_only_known(text);
 	free(text);
 	launch_end(&l, NULL);
 }
@@ -228,7 +277,7 @@ static void a_missing_monitor_says_so(void **state)
 
 static void a_taken_name_is_refused(void **state)
 {
-	struct box_info other = { .name = "same" };
+	struct box_info other = { .name = "same", .brief = true };
 	struct launch second;
 
 	(void)state;
@@ -272,15 +321,15 @@ static void killed_shim(void **state)
 	assert_all_gone(pid);
 }
 
-/* A client in a process of its own, so that it can be killed. */
-static pid_t client(pid_t *shim)
+/* The keeper as a process of its own, so that it can be killed. */
+static void start_client(pid_t *shim)
 {
 	int p[2];
-	pid_t pid;
 
 	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	if (pid == 0) {
+	client = fork();
+	if (client == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (start_box(&l, &info) < 0 ||
 		    write(p[1], &l.shim, sizeof(l.shim)) < 0)
 			_exit(1);
@@ -290,41 +339,107 @@ static pid_t client(pid_t *shim)
 	close(p[1]);
 	assert_int_equal(read(p[0], shim, sizeof(*shim)), sizeof(*shim));
 	close(p[0]);
-	return pid;
+}
+
+static void kill_client(void)
+{
+	kill(client, SIGKILL);
+	waitpid(client, NULL, 0);
+	client = 0;
 }
 
 static void killed_client(void **state)
 {
-	pid_t shim, monitor, c;
+	pid_t shim, monitor;
 
 	(void)state;
 	script(SLEEPER);
-	c = client(&shim);
+	start_client(&shim);
 	monitor = monitor_pid();
-	kill(c, SIGKILL);
-	waitpid(c, NULL, 0);
+	kill_client();
 	assert_all_gone(monitor);
 	assert_all_gone(shim);
 }
 
-static void killed_client_and_shim(void **state)
+static void kill_all(void)
+{
+	pid_t shim, monitor;
+
+	script(SLEEPER);
+	start_client(&shim);
+	monitor = monitor_pid();
+	kill(client, SIGSTOP);
+	kill(shim, SIGKILL);
+	kill_client();
+	assert_process_gone(shim);
+	assert_process_gone(monitor);
+	/* Nobody was left to tell it. */
+	assert_true(box_exists());
+}
+
+/* The next command removes it, */
+static void killed_with_all_that_held_it(void **state)
 {
 	autofree struct box_info *all = NULL;
-	pid_t shim, monitor, c;
+
+	(void)state;
+	kill_all();
+	assert_int_equal(state_list(&all, &e), 0);
+	assert_false(box_exists());
+}
+
+/* or writes down its end. */
+static void a_kept_box_killed_with_all_that_held_it(void **state)
+{
+	autofree struct box_info *all = NULL;
+	struct box_info found;
+	struct box b;
+
+	(void)state;
+	info.brief = false;
+	kill_all();
+	for (int i = 0; i < 2; i++) {
+		free(take_ptr(&all));
+		assert_int_equal(state_list(&all, &e), 1);
+		assert_string_equal(all[0].status, "exited");
+		assert_int_equal(all[0].exit_status, 137);
+		assert_int_equal(all[0].pid, 0);
+		assert_true(all[0].finished >= all[0].created);
+		assert_non_null(strstr(all[0].reason, "killed"));
+		assert_false(all[0].alive);
+	}
+	assert_true(box_exists());
+	/* It is in the file, and the lock is free again. */
+	assert_int_equal(state_open(&b, info.id, &e), 0);
+	assert_int_equal(state_lock(&b, &e), 0);
+	assert_int_equal(state_read(&b, &found, &e), 0);
+	assert_int_equal(found.exit_status, 137);
+	assert_int_equal(found.finished, all[0].finished);
+	state_close(&b);
+}
+
+/* What was kept can be started again, with the same directory. */
+static void a_kept_box_starts_again(void **state)
+{
+	struct box b;
 
 	(void)state;
 	script(SLEEPER);
-	c = client(&shim);
-	monitor = monitor_pid();
-	kill(c, SIGKILL);
-	kill(shim, SIGKILL);
-	waitpid(c, NULL, 0);
-	for (int i = 0; i < 2000 && !process_gone(monitor); i++)
-		nap();
-	assert_true(process_gone(monitor));
-	/* Nobody was left to remove it: the next command does. */
-	assert_int_equal(state_list(&all, &e), 0);
-	assert_false(box_exists());
+	info.brief = false;
+	assert_int_equal(start_box(&l, &info), 0);
+	monitor_pid();
+	assert_int_equal(state_open(&b, info.id, &e), 0);
+	assert_int_equal(state_lock(&b, &e), -EBUSY);
+	state_close(&b);
+	launch_end(&l, NULL);
+	assert_int_equal(state_open(&b, info.id, &e), 0);
+	assert_int_equal(state_lock(&b, &e), 0);
+	assert_int_equal(launch_start(&l, &plan, &b, &info, &e), 0);
+	assert_int_equal(b.lock, -1);
+	assert_true(state_alive(&l.box));
+	monitor_pid();
+	launch_end(&l, NULL);
+	assert_true(box_exists());
 }
 
 /* The plan is there for a monitor that reads it, and its end is the client's
@@ -370,7 +485,9 @@ int main(void)
 		T(killed_monitor),
 		T(killed_shim),
 		T(killed_client),
-		T(killed_client_and_shim),
+		T(killed_with_all_that_held_it),
+		T(a_kept_box_killed_with_all_that_held_it),
+		T(a_kept_box_starts_again),
 		T(the_plan_socket),
 	};
 

@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define LOCK_TRIES 1000
+#define LOCK_PAUSE_NS 1000000
+
 void state_new_id(char id[BOX_ID_LEN + 1])
 {
 	uint8_t raw[BOX_ID_LEN / 2];
@@ -75,11 +78,18 @@ int state_open(struct box *b, const char *id, struct err *e)
 
 int state_lock(struct box *b, struct err *e)
 {
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int tries = 0;
+
 	b->lock = openat(b->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (b->lock < 0)
 		return err_sys(e, "box %s: lock", b->id);
-	if (flock(b->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	/* Somebody who only looks (below) may stand in the way. */
+	do {
+		if (flock(b->lock, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	} while (!state_alive(b) && ++tries < LOCK_TRIES);
 	close(take_fd(&b->lock));
 	return err_set(e, EBUSY, "box %.12s runs", b->id);
 }
@@ -131,7 +141,8 @@ static int folder_lock(int root, struct err *e)
 	return take_fd(&fd);
 }
 
-/* Both places, locked, always in the same order. */
+/* Both places, locked, always in the same order. One that is the other by
+ * another name is -1. */
 struct folders {
 	int root[WHERE_NPLACES], lock[WHERE_NPLACES];
 };
@@ -146,11 +157,24 @@ static void folders_close(struct folders *f)
 	}
 }
 
+static bool same_folder(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
 static int folders_open(struct folders *f, struct err *e)
 {
 	*f = (struct folders){ { -1, -1 }, { -1, -1 } };
 	for (int i = 0; i < WHERE_NPLACES; i++) {
 		f->root[i] = where_boxes(i, e);
+		if (i > 0 && f->root[i] >= 0 &&
+		    same_folder(f->root[0], f->root[i])) {
+			close(take_fd(&f->root[i]));
+			continue;
+		}
 		f->lock[i] = f->root[i] < 0 ? -1 : folder_lock(f->root[i], e);
 		if (f->lock[i] < 0) {
 			folders_close(f);
@@ -169,20 +193,31 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
+/* What it says can only be true of a box that somebody holds. */
+static bool unfinished(const struct box_info *info)
+{
+	return !state_is(info, "created") &&
+	       (info->brief || !state_is(info, "exited"));
+}
+
 /* Everything that could have told the end of this box is dead. False: it is
  * gone now. */
 static bool bury(struct box *b, struct box_info *info)
 {
 	struct err ignored;
 
-	if (info->brief) {
-		state_remove(b);
-		return false;
-	}
-	/* Somebody may just have started it again. */
+	/* Somebody may just have started it again, and even ended it. */
 	if (state_lock(b, &ignored) < 0) {
 		info->alive = true;
 		return true;
+	}
+	if (state_read(b, info, &ignored) < 0 || !unfinished(info)) {
+		close(take_fd(&b->lock));
+		return true;
+	}
+	if (info->brief) {
+		state_remove(b);
+		return false;
 	}
 	snprintf(info->status, sizeof(info->status), "exited");
 	snprintf(info->reason, sizeof(info->reason),
@@ -195,27 +230,38 @@ static bool bury(struct box *b, struct box_info *info)
 	return true;
 }
 
+/* A box whose record cannot be read. One that was to be kept has a disk that
+ * may be all that is left of somebody's work: it is shown, to be removed by
+ * name. False: it is gone now. */
+static bool salvage(struct box *b, struct box_info *info, const struct err *why)
+{
+	if (faccessat(b->dir, "config.json", F_OK, 0) < 0 && errno == ENOENT) {
+		state_remove(b);
+		return false;
+	}
+	snprintf(info->name, sizeof(info->name), "%.*s", BOX_SHORT_LEN, b->id);
+	snprintf(info->status, sizeof(info->status), "exited");
+	snprintf(info->reason, sizeof(info->reason), "%s", why->msg);
+	info->exit_status = 125;
+	return true;
+}
+
 /* One directory; false: there is no box in it (any more). */
 static bool look(int root, const char *id, struct box_info *info)
 {
-	struct err ignored;
 	struct box b;
-	bool there = true;
+	struct err e;
+	bool there = true, alive;
 
-	if (!id_valid(id) || open_at(&b, root, id, &ignored) < 0)
+	if (!id_valid(id) || open_at(&b, root, id, &e) < 0)
 		return false;
 	/* In this order: a box that ends in between has written its end. */
-	info->alive = state_alive(&b);
-	if (state_read(&b, info, &ignored) < 0) {
-		there = state_alive(&b);
-		if (!there)
-			state_remove(&b);
-	} else {
-		info->alive = state_alive(&b);
-		if (!info->alive && !state_is(info, "created") &&
-		    (info->brief || !state_is(info, "exited")))
-			there = bury(&b, info);
-	}
+	alive = state_alive(&b);
+	if (state_read(&b, info, &e) < 0)
+		there = alive || salvage(&b, info, &e);
+	else if (!alive && unfinished(info))
+		there = bury(&b, info);
+	info->alive |= alive;
 	state_close(&b);
 	return there;
 }
@@ -251,7 +297,8 @@ static int scan_all(const struct folders *f, struct box_info **out,
 
 	*out = NULL;
 	for (int i = 0; i < WHERE_NPLACES && n >= 0; i++)
-		n = scan(f->root[i], out, n, e);
+		if (f->root[i] >= 0)
+			n = scan(f->root[i], out, n, e);
 	if (n > 1)
 		qsort(*out, (size_t)n, sizeof(**out), by_age);
 	return n;
@@ -371,6 +418,7 @@ static int make_dir(struct box *b, const struct box_info *info, int root,
 
 int state_create(struct box *b, struct box_info *info, struct err *e)
 {
+	const int place = info->brief ? WHERE_BRIEF : WHERE_KEPT;
 	struct folders f;
 	int r;
 
@@ -384,7 +432,7 @@ int state_create(struct box *b, struct box_info *info, struct err *e)
 	r = pick_name(&f, info, e);
 	if (r == 0)
 		r = make_dir(b, info,
-			     f.root[info->brief ? WHERE_BRIEF : WHERE_KEPT], e);
+			     f.root[place] < 0 ? f.root[0] : f.root[place], e);
 	if (r < 0)
 		state_remove(b);
 	folders_close(&f);

@@ -81,6 +81,7 @@ void state_close(struct box *b);
 /* Removes the directory and closes. Silent when it is gone already. */
 void state_remove(struct box *b);
 
+/* As it is written down; alive is false. */
 int state_read(const struct box *b, struct box_info *info, struct err *e);
 int state_write(const struct box *b, const struct box_info *info,
 		struct err *e);

@@ -44,9 +44,8 @@ int state_read(const struct box *b, struct box_info *info, struct err *e)
 {
 	autofree char *text = state_slurp(b, "state.json", STATE_MAX);
 	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
-	bool alive = info->alive;
 
-	*info = (struct box_info){ .alive = alive };
+	*info = (struct box_info){ 0 };
 	snprintf(info->id, sizeof(info->id), "%s", b->id);
 	if (!text)
 		return err_set(e, ENOENT, "box %.12s: state.json is missing",
