@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the bytes in one record. */
+#define BOXLOG_RECORD_MAX (1u << 20)
+
 struct boxlog_head {
 	uint64_t time_ns; /* CLOCK_REALTIME; little endian, as len */
 	uint32_t len;	  /* of the bytes behind it */

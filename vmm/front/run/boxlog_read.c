@@ -19,7 +19,7 @@
 #include <time.h>
 
 #define FILES_MAX 101
-#define RECORD_MAX (1u << 20)
+#define RECORD_MAX BOXLOG_RECORD_MAX
 /* A box whose log stands still is looked at this often. */
 #define LOOK_MS 500
 
@@ -169,6 +169,9 @@ static int follow(struct reader *r, int *fd, uint64_t *off, struct err *e)
 		if (*fd >= 0 && read_file(r, *fd, off, e) < 0)
 			return -e->code;
 		if (!same_file(r->dir, *fd)) {
+			/* What came between the last look and its new name. */
+			if (*fd >= 0 && read_file(r, *fd, off, e) < 0)
+				return -e->code;
 			if (*fd >= 0)
 				close(*fd);
 			*fd = openat(r->dir, "log", O_RDONLY | O_CLOEXEC);
