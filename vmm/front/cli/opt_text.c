@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define WORD_MAX    32
+#define WORD_MAX 32
 #define HELP_COLUMN 34
-#define HELP_WIDTH  80
+#define HELP_WIDTH 80
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -159,12 +159,14 @@ enum opt_value opt_takes(const char *word)
 		{ "HOST", OPT_VALUE_FILE },	{ "TAR", OPT_VALUE_FILE },
 		{ "DIR", OPT_VALUE_DIR },	{ "BOX", OPT_VALUE_BOX },
 		{ "IMAGE", OPT_VALUE_IMAGE },	{ "VOLUME", OPT_VALUE_VOLUME },
-		{ "SIGNAL", OPT_VALUE_SIGNAL },
+		{ "SIGNAL", OPT_VALUE_SIGNAL }, { "SRC", OPT_VALUE_FILE },
+		{ "DEST", OPT_VALUE_FILE },
 	};
 	size_t len;
 
 	if (!word)
 		return OPT_VALUE_NONE;
+	word += *word == '[';
 	len = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (len == strlen(words[i].word) &&
