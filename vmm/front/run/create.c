@@ -35,18 +35,18 @@ static int write_config(const struct box *b, const struct spec *s,
 			struct err *e)
 {
 	autofree char *text = NULL;
+	struct spec whole = *s;
 	char path[PATH_MAX];
-	json_t *o = spec_to_json(s);
+	json_t *o;
 
 	/* It may be started from elsewhere. */
-	if (o && realpath(s->image, path))
-		json_object_set_new(o, "image_path", json_string(path));
+	if (!s->image_path && realpath(s->image, path))
+		whole.image_path = path;
+	o = spec_to_json(&whole);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (!text)
-		return err_set(e, EINVAL,
-			       "the box cannot be written down: out of memory, "
-			       "or an option that is not UTF-8");
+		return err_set(e, ENOMEM, "out of memory");
 	return state_put(b, CONFIG, text, e);
 }
 
@@ -97,7 +97,6 @@ int box_load(const struct box *b, struct spec *s, struct err *e)
 {
 	autofree char *text = state_slurp(b, CONFIG, CONFIG_MAX);
 	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
-	const char *path;
 	int r;
 
 	spec_init(s);
@@ -107,9 +106,6 @@ int box_load(const struct box *b, struct spec *s, struct err *e)
 			       text ? "damaged" : "missing");
 	}
 	r = spec_from_json(s, o, e);
-	path = json_string_value(json_object_get(o, "image_path"));
-	if (path)
-		s->image_path = path;
 	json_decref(o);
 	return r < 0 ? err_wrap(e, "box %.12s", b->id) : 0;
 }

@@ -21,6 +21,7 @@ struct field {
 
 static const struct field fields[] = {
 	F("image", STR, image),
+	F("image_path", STR, image_path),
 	F("argv", STRV, argv),
 	F("env", STRV, env),
 	F("groups", STRV, groups),
@@ -68,6 +69,42 @@ static const struct field fields[] = {
 	F("detach", BOOL, detach),
 };
 
+/* ---- text ---- */
+
+json_t *spec_json_put(const char *text)
+{
+	json_t *v = json_string(text);
+
+	if (v)
+		return v;
+	v = json_array();
+	for (const char *p = text; *p; p++)
+		if (json_array_append_new(v, json_integer((uint8_t)*p)) < 0) {
+			json_decref(v);
+			return NULL;
+		}
+	return v;
+}
+
+json_t *spec_json_get(const json_t *v)
+{
+	size_t n = json_array_size(v);
+	autofree char *text = NULL;
+
+	/* It does not change; only how many hold it. */
+	if (json_is_string(v))
+		return json_incref((json_t *)(uintptr_t)v);
+	text = json_is_array(v) ? malloc(n + 1) : NULL;
+	for (size_t i = 0; text && i < n; i++) {
+		json_int_t c = json_integer_value(json_array_get(v, i));
+
+		if (c < 1 || c > UINT8_MAX)
+			return NULL;
+		text[i] = (char)c;
+	}
+	return text ? json_stringn_nocheck(text, n) : NULL;
+}
+
 /* ---- out ---- */
 
 static json_t *put_strv(const struct strv *v)
@@ -75,12 +112,11 @@ static json_t *put_strv(const struct strv *v)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < v->n; i++)
-		if (json_array_append_new(a, json_string(v->v[i])) < 0)
-			goto fail;
+		if (json_array_append_new(a, spec_json_put(v->v[i])) < 0) {
+			json_decref(a);
+			return NULL;
+		}
 	return a;
-fail:
-	json_decref(a);
-	return NULL;
 }
 
 static json_t *put_copies(const struct spec_copies *c)
@@ -88,8 +124,12 @@ static json_t *put_copies(const struct spec_copies *c)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < c->n; i++)
-		json_array_append_new(a, json_pack("[ss]", c->v[i].host,
-						   c->v[i].guest));
+		if (json_array_append_new(
+			    a, json_pack("[oo]", spec_json_put(c->v[i].host),
+					 spec_json_put(c->v[i].guest))) < 0) {
+			json_decref(a);
+			return NULL;
+		}
 	return a;
 }
 
@@ -111,7 +151,7 @@ static json_t *put_field(const struct spec *s, const struct field *f)
 
 	switch (f->kind) {
 	case STR:
-		return *(char *const *)at ? json_string(*(char *const *)at)
+		return *(char *const *)at ? spec_json_put(*(char *const *)at)
 					  : json_null();
 	case STRV:
 		return put_strv(at);
@@ -146,13 +186,38 @@ json_t *spec_to_json(const struct spec *s)
 
 static int get_strv(struct strv *v, const json_t *a)
 {
-	for (size_t i = 0; i < json_array_size(a); i++) {
-		const char *s = json_string_value(json_array_get(a, i));
+	int r = 0;
 
-		if (!s || strv_add(v, s) < 0)
-			return -EINVAL;
+	for (size_t i = 0; i < json_array_size(a) && r == 0; i++) {
+		json_t *s = spec_json_get(json_array_get(a, i));
+
+		r = s ? strv_add(v, json_string_value(s)) : -EINVAL;
+		json_decref(s);
 	}
-	return 0;
+	return r;
+}
+
+/* The text lives as long as what the spec holds. */
+static int get_str(struct spec *s, const char *key, const char **out,
+		   const json_t *v)
+{
+	json_t *text;
+
+	*out = NULL;
+	if (json_is_null(v))
+		return 0;
+	text = spec_json_get(v);
+	*out = json_string_value(text);
+	return text ? json_object_set_new(s->held, key, text) : -EINVAL;
+}
+
+static char *get_copy(const json_t *v)
+{
+	json_t *s = spec_json_get(v);
+	char *copy = s ? strdup(json_string_value(s)) : NULL;
+
+	json_decref(s);
+	return copy;
 }
 
 static int get_copies(struct spec_copies *c, const json_t *a)
@@ -162,14 +227,12 @@ static int get_copies(struct spec_copies *c, const json_t *a)
 	c->v = calloc(n + 1, sizeof(*c->v));
 	for (size_t i = 0; c->v && i < n; i++) {
 		const json_t *pair = json_array_get(a, i);
-		const char *host = json_string_value(json_array_get(pair, 0));
-		const char *guest = json_string_value(json_array_get(pair, 1));
 
-		if (!host || !guest)
-			return -EINVAL;
-		c->v[i].host = strdup(host);
-		c->v[i].guest = strdup(guest);
+		c->v[i].host = get_copy(json_array_get(pair, 0));
+		c->v[i].guest = get_copy(json_array_get(pair, 1));
 		c->n = i + 1;
+		if (!c->v[i].host || !c->v[i].guest)
+			return -EINVAL;
 	}
 	return c->v ? 0 : -ENOMEM;
 }
@@ -199,8 +262,7 @@ static int get_field(struct spec *s, const struct field *f, const json_t *v)
 
 	switch (f->kind) {
 	case STR:
-		*(const char **)at = json_string_value(v);
-		return 0;
+		return get_str(s, f->key, at, v);
 	case STRV:
 		return get_strv(at, v);
 	case BOOL:
