@@ -97,17 +97,17 @@ teardown() { common_teardown; }
 	vrun -0 vial ps
 	[ "${#lines[@]}" -eq 1 ]
 	vrun -0 vial ps -a
-	[[ ${lines[1]} == *done-box*"Exited (3)"* ]]
+	[[ ${lines[1]} == *"Exited (3)"*done-box ]]
 	id=$(vial ps -aq)
 	vrun -125 vial run --name done-box "$IMAGE" true
 	one_line Conflict
 	vrun -0 vial logs --console "$id"
 	vrun -0 vial logs --monitor "${id:0:4}"
-	vrun -125 vial logs "$id"
-	vrun -125 vial logs --console nobody
+	vrun -0 vial logs "$id"
+	vrun -1 vial logs --console nobody
 	one_line nobody
 	vrun -0 vial rm done-box
-	vrun -125 vial rm done-box
+	vrun -1 vial rm done-box
 	one_line done-box
 	vrun -0 vial rm -f done-box
 	nothing_left

@@ -37,6 +37,8 @@ extern const struct cmd cmd_run, cmd_create, cmd_start, cmd_exec, cmd_attach,
 
 extern const struct cmd cmd_completion;
 
+extern const struct cmd cmd_inspect;
+
 /* All of them, NULL behind the last. */
 extern const struct cmd *const cmds[];
 

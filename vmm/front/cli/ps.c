@@ -1,89 +1,218 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial ps: the boxes there are. */
 #include "base/auto.h"
+#include "cli/boxrow.h"
 #include "cli/cmd.h"
+#include "cli/filter.h"
+#include "cli/table.h"
 #include "run/state.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct ps {
-	bool all, quiet;
+	bool all, quiet, last, whole, size;
+	int64_t limit; /* 0: none */
+	const char *format;
+	struct filter filter;
+	int64_t before, since; /* created, of the boxes that were named */
 };
 
-static const struct opt opts[] = {
-	OPT_FLAG('a', "all", struct ps, all, "Those that have ended, too"),
-	OPT_FLAG('q', "quiet", struct ps, quiet, "Only ids"), OPT_END
+static const struct filter_key keys[] = {
+	{ .name = "id" },
+	{ .name = "name" },
+	{ .name = "label" },
+	{ .name = "label!" },
+	{ .name = "status",
+	  .values = "created|restarting|running|removing|paused|exited|dead" },
+	{ .name = "exited", .number = true },
+	{ .name = "ancestor" },
+	{ .name = "before" },
+	{ .name = "since" },
+	{ .name = "volume" },
+	{ .name = "network" },
+	{ .name = "publish" },
+	{ .name = "expose" },
+	{ .name = "health", .values = "starting|healthy|unhealthy|none" },
+	{ .name = NULL },
 };
 
-static const char *ago(int64_t then, char *buf, size_t size)
+static int set_filter(void *what, const char *value, struct err *e)
 {
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = {
-		{ 86400, "day" },
-		{ 3600, "hour" },
-		{ 60, "minute" },
-		{ 1, "second" },
-	};
-	int64_t s = (state_now() - then) / 1000;
-
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		int64_t n = s / units[i].seconds;
-
-		if (n < 1)
-			continue;
-		snprintf(buf, size, "%" PRId64 " %s%s ago", n, units[i].name,
-			 n == 1 ? "" : "s");
-		return buf;
-	}
-	return "now";
+	return filter_add(&((struct ps *)what)->filter, keys, value, e);
 }
 
-static void print_box(const struct box_info *b)
+static int set_limit(void *what, const char *value, struct err *e)
 {
-	char created[32], status[32] = "Up";
-	const char *image;
+	struct ps *ps = what;
+	char *end;
 
-	if (state_is(b, "created"))
-		snprintf(status, sizeof(status), "Created");
-	else if (!b->alive)
-		snprintf(status, sizeof(status), "Exited (%d)", b->exit_status);
-	/* The path is in the way of the name. */
-	image = strrchr(b->image, '/');
-	image = image ? image + 1 : b->image;
-	printf("%-12.12s  %-20s  %-12s  %-16s  %-24.24s  %.40s\n", b->id,
-	       b->name, status, ago(b->created, created, sizeof(created)),
-	       image, b->command);
+	ps->limit = strtoll(value, &end, 10);
+	if (end == value || *end)
+		return err_set(e, EINVAL, "'%s' is not a number", value);
+	return 0;
+}
+
+static const struct opt opts[] = {
+	OPT_FLAG('a', "all", struct ps, all, "Those that do not run, too"),
+	OPT_LIST('f', "filter", set_filter, "FILTER",
+		 "Only some: status=exited, label=K=V, name=, id=, ancestor="),
+	OPT_STR(0, "format", struct ps, format, "FORMAT",
+		"'json', a Go template, or 'table TEMPLATE'"),
+	OPT_SET('n', "last", set_limit, "N", "The N that were created last"),
+	OPT_FLAG('l', "latest", struct ps, last, "The one created last"),
+	OPT_FLAG(0, "no-trunc", struct ps, whole, "Nothing cut short"),
+	OPT_FLAG('q', "quiet", struct ps, quiet, "Only ids"),
+	OPT_FLAG('s', "size", struct ps, size, "And what their disks take"),
+	OPT_END
+};
+
+#define LAYOUT                                                                 \
+	"table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t"           \
+	"{{.Status}}\t{{.Ports}}\t{{.Names}}"
+
+static const struct table_kind plain = { boxrow_columns, LAYOUT };
+static const struct table_kind with_size = { boxrow_columns,
+					     LAYOUT "\t{{.Size}}" };
+
+static bool shows(const struct ps *ps, const char *word)
+{
+	return ps->format && !ps->quiet &&
+	       (strstr(ps->format, word) || strcmp(ps->format, "json") == 0);
+}
+
+/* What a row needs beyond state.json costs a file more for each box. */
+static unsigned needs(const struct ps *ps)
+{
+	const struct filter *f = &ps->filter;
+	unsigned need = 0;
+
+	if (filter_has(f, "label") || filter_has(f, "label!") ||
+	    filter_has(f, "volume") || shows(ps, "Label") ||
+	    shows(ps, "Mounts") || shows(ps, "LocalVolumes"))
+		need |= BOXROW_SPEC;
+	if (ps->size || shows(ps, "Size"))
+		need |= BOXROW_SIZE;
+	if (ps->whole)
+		need |= BOXROW_WHOLE;
+	/* A path is in the way of the name, where people look. */
+	if (!ps->format && !ps->whole)
+		need |= BOXROW_SHORT_IMAGE;
+	return need;
+}
+
+static int named(const struct ps *ps, const char *key, int64_t *created,
+		 struct err *e)
+{
+	const char *what = filter_get(&ps->filter, key);
+	struct box_info info;
+
+	if (!what)
+		return 0;
+	if (state_find(what, &info, e) < 0)
+		return -e->code;
+	*created = info.created;
+	return 0;
+}
+
+static bool wanted_state(const struct ps *ps, const struct box_info *b)
+{
+	if (ps->all || ps->limit > 0 || filter_has(&ps->filter, "status"))
+		return true;
+	return state_is(b, "running") || state_is(b, "paused");
+}
+
+/* By what is in state.json. A box has neither network nor ports. */
+static bool wanted(const struct ps *ps, const struct box_info *b)
+{
+	const struct filter *f = &ps->filter;
+	bool exited = state_is(b, "exited");
+
+	if (filter_has(f, "exited") &&
+	    (!exited || !filter_number(f, "exited", b->exit_status)))
+		return false;
+	if ((ps->before && b->created >= ps->before) ||
+	    (ps->since && b->created <= ps->since))
+		return false;
+	return wanted_state(ps, b) && filter_begins(f, "id", b->id) &&
+	       filter_name(f, b->name) && filter_is(f, "status", b->status) &&
+	       filter_image(f, "ancestor", b->image) &&
+	       filter_is(f, "network", "none") && filter_is(f, "publish", "") &&
+	       filter_is(f, "expose", "") &&
+	       filter_is(f, "health", *b->health ? b->health : "none");
+}
+
+/* One that is gone meanwhile is no reason to fail. */
+static int show(const struct ps *ps, struct table *t, const struct box_info *b,
+		unsigned need, struct err *e)
+{
+	struct boxrow row;
+	int r = 0;
+
+	if (boxrow_init(&row, b, need) < 0)
+		return 0;
+	if (filter_label(&ps->filter, row.labels) &&
+	    boxrow_mounts(&row, &ps->filter)) {
+		r = 1;
+		if (ps->quiet)
+			printf("%.*s\n", ps->whole ? BOX_ID_LEN : BOX_SHORT_LEN,
+			       b->id);
+		else if (table_row(t, row.cells, e) < 0)
+			r = -e->code;
+	}
+	boxrow_fini(&row);
+	return r;
+}
+
+static int list(struct ps *ps, struct table *t, struct err *e)
+{
+	autofree struct box_info *all = NULL;
+	unsigned need = needs(ps);
+	int64_t shown = 0;
+	int n;
+
+	n = state_list(&all, e);
+	if (n < 0 || named(ps, "before", &ps->before, e) < 0 ||
+	    named(ps, "since", &ps->since, e) < 0)
+		return -e->code;
+	for (int i = 0; i < n; i++) {
+		int r = wanted(ps, &all[i]) ? show(ps, t, &all[i], need, e) : 0;
+
+		if (r < 0)
+			return r;
+		shown += r;
+		if (ps->limit > 0 && shown == ps->limit)
+			break;
+	}
+	return ps->quiet ? 0 : table_print(t, stdout, e);
 }
 
 static int ps_main(const struct cmd *c, int argc, char **argv)
 {
-	autofree struct box_info *all = NULL;
 	struct ps ps = { 0 };
 	struct err e = { 0 };
-	int status, n;
+	int status, r, first = cmd_parse(c, argc, argv, &ps, &status);
+	struct table *t;
 
-	if (cmd_parse(c, argc, argv, &ps, &status) < 0)
+	if (first < 0)
 		return status;
-	n = state_list(&all, &e);
-	if (n < 0)
-		return cmd_fail(&e);
-	if (!ps.quiet)
-		printf("%-12s  %-20s  %-12s  %-16s  %-24s  %s\n", "BOX ID",
-		       "NAME", "STATUS", "CREATED", "IMAGE", "COMMAND");
-	for (int i = 0; i < n; i++) {
-		if (!all[i].alive && !ps.all)
-			continue;
-		if (ps.quiet)
-			printf("%.12s\n", all[i].id);
-		else
-			print_box(&all[i]);
+	if (first < argc) {
+		err_set(&e, EINVAL,
+			"'vial ps' takes no words (--filter name=%s)",
+			argv[first]);
+		return cmd_misused(c, &e);
 	}
-	return 0;
+	if (ps.last)
+		ps.limit = 1;
+	t = table_new(ps.size ? &with_size : &plain, ps.format, &e);
+	if (!t)
+		return cmd_misused(c, &e);
+	r = list(&ps, t, &e);
+	table_free(t);
+	return r < 0 ? cmd_error(&e) : 0;
 }
 
 const struct cmd cmd_ps = {
@@ -91,5 +220,7 @@ const struct cmd cmd_ps = {
 	.usage = "[OPTIONS]",
 	.summary = "List the boxes that run.",
 	.opts = opts,
+	.example = "vial ps -a --filter label=job=42 --format '{{.ID}} "
+		   "{{.Status}}'\n",
 	.run = ps_main,
 };
