@@ -314,14 +314,15 @@ static int mount_source(const Vial__Agent__Mount *m, const char *at,
 	}
 }
 
-/* The source is at at. */
+/* The source is at at. It is private: what is mounted below its clones later
+ * must not appear at it, and go with it. */
 static int put_source(const Vial__Agent__Mount *m, const char *at,
 		      unsigned long flags, struct err *e)
 {
 	autoclose int top = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	autoclose int from = -1;
 
-	if (top < 0)
+	if (top < 0 || mount(NULL, at, NULL, MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "%s", at);
 	if (m->populate && !m->readonly && populate(m->target, at, e) < 0)
 		return -e->code;

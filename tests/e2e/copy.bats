@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# copy - -v and --artifact: trees go in and come out as they are, and nothing
-# is written but where it was asked for, whoever made the archive.
+# copy - --copy-in and --artifact: trees go in and come out as they are, and
+# nothing is written but where it was asked for, whoever made the archive.
 
 # shellcheck disable=SC2016,SC2154,SC2030,SC2031 # some is expanded in the guest; run sets variables; a test is a subshell
 load common
@@ -54,7 +54,7 @@ sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 	make_tree
 	mkdir out
 	umask 0	# nothing is taken off the modes that come out
-	vrun -0 vial run --rm -v "$PWD/tree:/deep/er/src" -w /deep/er/src \
+	vrun -0 vial run --rm --copy-in "$PWD/tree:/deep/er/src" -w /deep/er/src \
 		--artifact "/deep/er/src:$PWD/out" "$IMAGE" sh -c '
 		stat -c "%a %h %Y" plain sub/hard empty
 		stat -c "%Y" sub/deeper
@@ -93,14 +93,15 @@ sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 	echo one >one
 	mkdir dir
 	echo two >dir/two
-	vrun -0 vial run --rm -v ./one:/etc/renamed -v "$PWD/dir:/home" \
-		-v ./one:/top:ro "$IMAGE" sh -c '
+	vrun -0 vial run --rm --copy-in ./one:/etc/renamed \
+		--copy-in "$PWD/dir:/home" \
+		--copy-in ./one:/top "$IMAGE" sh -c '
 		cat /etc/renamed /home/two /top
 		ls /home /etc/passwd'
 	[ "${lines[*]}" = "one two one /etc/passwd  /home: alice bob two" ] ||
 		[ "${lines[*]}" = "one two one /etc/passwd /home: alice bob two" ]
 	# What is changed inside stays inside.
-	vrun -0 vial run --rm -v "$PWD/dir:/src" "$IMAGE" \
+	vrun -0 vial run --rm --copy-in "$PWD/dir:/src" "$IMAGE" \
 		sh -c 'echo changed >/src/two; echo new >/src/new'
 	[ "$(cat dir/*)" = two ]
 }
@@ -112,7 +113,7 @@ sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 	# Root, too, must not get past the mode.
 	vrun -125 with_mounts setpriv --inh-caps -all \
 		--bounding-set -dac_override,-dac_read_search \
-		"$VIAL" run --rm -v "$PWD/dir:/src" "$IMAGE" true
+		"$VIAL" run --rm --copy-in "$PWD/dir:/src" "$IMAGE" true
 	one_line secret 'Permission denied'
 	nothing_left
 }
@@ -120,7 +121,7 @@ sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 @test "copy: no space for it in the guest" {
 	mkdir dir
 	"$E/tool" noise 1 70000000 >dir/big
-	vrun -125 vial run --rm -v "$PWD/dir:/src" "$IMAGE" true
+	vrun -125 vial run --rm --copy-in "$PWD/dir:/src" "$IMAGE" true
 	one_line /src 'No space left'
 	nothing_left
 }

@@ -12,7 +12,7 @@ teardown() { common_teardown; }
 @test "demo: bzip2 is built and tested in a box, and its library comes out" {
 	mkdir out
 	vrun -0 vial run --rm --name bzip2-e2e --cpus 2 -m 512m \
-		-v "$E/bzip2:/src" -w /src --artifact "/src/libbz2.so.1.0.4:$PWD/out" \
+		--copy-in "$E/bzip2:/src" -w /src --artifact "/src/libbz2.so.1.0.4:$PWD/out" \
 		--json result.json "$(readlink -f "$E/debian-gcc.ext4")" \
 		make test
 	[[ $output == *"cmp sample3.tst sample3.ref"* ]]
@@ -28,7 +28,7 @@ teardown() { common_teardown; }
 	mkdir src
 	printf 'all: a.o\n' >src/Makefile
 	printf 'int main(void) { return nothing; }\n' >src/a.c
-	vrun -2 vial run --rm -m 512m -v "$PWD/src:/src" -w /src \
+	vrun -2 vial run --rm -m 512m --copy-in "$PWD/src:/src" -w /src \
 		"$(readlink -f "$E/debian-gcc.ext4")" make
 	[[ $stderr == *"undeclared"* ]]
 	nothing_left

@@ -164,7 +164,7 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 	mkdir src out
 	"$E/tool" noise 1 30000000 >src/big
 	for ms in 500 1500 2500 3500; do
-		"$VIAL" run --rm -v "$PWD/src:/src" --artifact "/src:$PWD/out" \
+		"$VIAL" run --rm --copy-in "$PWD/src:/src" --artifact "/src:$PWD/out" \
 			"$IMAGE" true >/dev/null 2>&1 </dev/null 3>&- &
 		pid=$!
 		sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"

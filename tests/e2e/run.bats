@@ -37,7 +37,7 @@ teardown() { common_teardown; }
 	one_line '"/etc"'
 	printf 'not a program\n' >data
 	chmod 755 data
-	vrun -126 box -v ./data:/data -- /data
+	vrun -126 box --copy-in ./data:/data -- /data
 	one_line 'exec: "/data": exec format error'
 	vrun -127 box /usr/lib/no-interpreter
 	nothing_left
@@ -114,7 +114,7 @@ refused()	# WORD... -- ARGUMENT...
 	refused --workdir relative -- -w relative "$IMAGE" true
 	refused --env =x -- -e =x "$IMAGE" true
 	refused --env-file no-file -- --env-file no-file "$IMAGE" true
-	refused --volume no-dir -- -v ./no-dir:/x "$IMAGE" true
+	refused --copy-in no-dir -- --copy-in ./no-dir:/x "$IMAGE" true
 	refused --volume relative -- -v ./:relative "$IMAGE" true
 	refused --artifact relative -- --artifact relative "$IMAGE" true
 	refused --name 'a/b' -- --name a/b "$IMAGE" true

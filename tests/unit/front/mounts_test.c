@@ -86,7 +86,8 @@ static void volumes_that_are_volumes(void **state)
 	assert_false(last()->make);
 	volume("/data");
 	assert_int_equal(last()->kind, MOUNT_VOLUME);
-	assert_null(last()->source);
+	assert_true(last()->anonymous);
+	assert_int_equal(strlen(last()->source), 64);
 	assert_string_equal(last()->target, "/data");
 }
 
@@ -149,7 +150,7 @@ static void mounts_in_words(void **state)
 	assert_string_equal(last()->options,
 			    "noexec,nosuid,nodev,size=16777216,mode=1770");
 	mount("target=/u");
-	assert_null(last()->source);
+	assert_true(last()->anonymous);
 }
 
 static void wrong_mounts_are_refused(void **state)
@@ -228,7 +229,8 @@ static void a_file_keeps_all_of_it(void **state)
 		assert_int_equal(again.v[i].make, m.v[i].make);
 	}
 	assert_string_equal(again.v[0].source, "/a");
-	assert_null(again.v[2].source);
+	assert_true(again.v[2].anonymous);
+	assert_string_equal(again.v[2].source, m.v[2].source);
 	assert_string_equal(again.v[3].options, m.v[3].options);
 	json_decref(a);
 	spec_mounts_fini(&again);
@@ -283,12 +285,12 @@ static void a_source_is_made_or_missed(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(text, sizeof(text), "type=bind,src=%s/x,dst=/w", dir);
 	mount(text);
-	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), -ENOENT);
+	assert_int_equal(boxmounts_open(&b, &m, "box", true, -1, &e), -ENOENT);
 	assert_non_null(strstr(e.msg, "mount source /tmp/vial-mounts-"));
 	spec_mounts_fini(&m);
 	snprintf(text, sizeof(text), "%s/x/y:/w", dir);
 	volume(text);
-	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), 0);
+	assert_int_equal(boxmounts_open(&b, &m, "box", true, -1, &e), 0);
 	assert_true(b.share.pid > 0 && b.share.fd >= 0);
 	boxmounts_hand_on(&b);
 	assert_int_equal(b.share.fd, -1);
@@ -308,7 +310,7 @@ static void nothing_to_mount_starts_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(spec_mounts_tmpfs(&m, "/t", &e), 0);
-	assert_int_equal(boxmounts_open(&b, &m, "box", -1, &e), 0);
+	assert_int_equal(boxmounts_open(&b, &m, "box", true, -1, &e), 0);
 	assert_int_equal(b.share.pid, 0);
 	assert_int_equal(b.share.fd, -1);
 	boxmounts_close(&b);

@@ -172,24 +172,34 @@ static void env_file(void **state)
 	assert_true(spec_env_file(&s, path, &e) < 0);
 }
 
-static void volumes(void **state)
+static void copies_in(void **state)
 {
-	static const char *const bad[] = {
-		"x", ":/g", "./x:g", "./x:/g:rw", "name:/g", "/x:", "./x:/g:z"
-	};
+	static const char *const bad[] = { "x", ":/g", "./x:g", "/x:" };
 
 	(void)state;
-	assert_int_equal(spec_volume(&s, "./x:/g/", &e), 0);
-	assert_int_equal(spec_volume(&s, ".:/", &e), 0);
-	assert_int_equal(spec_volume(&s, "/a b:/c:ro", &e), 0);
+	assert_int_equal(spec_copy_in(&s, "./x:/g/", &e), 0);
+	assert_int_equal(spec_copy_in(&s, ".:/", &e), 0);
+	assert_int_equal(spec_copy_in(&s, "/a b:/c", &e), 0);
 	assert_int_equal(s.in.n, 3);
 	assert_string_equal(s.in.v[0].host, "./x");
 	assert_string_equal(s.in.v[0].guest, "/g");
 	assert_string_equal(s.in.v[1].guest, "/");
 	assert_string_equal(s.in.v[2].guest, "/c");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_true(spec_volume(&s, bad[i], &e) < 0);
+		assert_true(spec_copy_in(&s, bad[i], &e) < 0);
 	assert_int_equal(s.in.n, 3);
+}
+
+static void mounts(void **state)
+{
+	(void)state;
+	assert_int_equal(spec_volume(&s, "/a:/w:ro", &e), 0);
+	assert_int_equal(spec_mount(&s, "type=tmpfs,dst=/t", &e), 0);
+	assert_int_equal(spec_tmpfs(&s, "/u", &e), 0);
+	assert_int_equal(spec_volumes_from(&s, "box:ro", &e), 0);
+	assert_int_equal(s.mounts.n, 3);
+	assert_int_equal(s.volumes_from.n, 1);
+	assert_int_equal(s.in.n, 0);
 }
 
 static void artifacts(void **state)
@@ -282,9 +292,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		T(sizes),	T(durations), T(cpus),	   T(ulimits),
-		T(environment), T(env_file),  T(volumes),  T(artifacts),
-		T(names),	T(ranges),    T(commands), T(contradictions),
+		T(sizes),	   T(durations), T(cpus),      T(ulimits),
+		T(environment),	   T(env_file),	 T(copies_in), T(mounts),
+		T(artifacts),	   T(names),	 T(ranges),    T(commands),
+		T(contradictions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,10 +45,20 @@
 	OPT_STR(0, "kernel", struct spec, kernel, "FILE",                      \
 		"Boot this kernel (vmlinux or bzImage)"),                      \
 	OPT_GROUP("Files"),                                                    \
-	OPT_LIST('v', "volume", spec_volume, "HOST:GUEST",                     \
+	OPT_LIST('v', "volume", spec_volume, "[HOST:]GUEST[:ro]",              \
+		 "Share a path of the host, or use a volume (NAME:GUEST)"),    \
+	OPT_LIST(0, "mount", spec_mount, "KEY=VALUE,...",                      \
+		 "The same in words: type=bind|volume|tmpfs, source=, "        \
+		 "target=, readonly"),                                         \
+	OPT_LIST(0, "tmpfs", spec_tmpfs, "GUEST[:OPTIONS]",                    \
+		 "A file system in the guest's memory"),                       \
+	OPT_LIST(0, "volumes-from", spec_volumes_from, "BOX[:ro]",             \
+		 "The shared paths and volumes of another box"),               \
+	OPT_LIST(0, "copy-in", spec_copy_in, "HOST:GUEST",                     \
 		 "Copy a file or directory in before the command starts"),     \
-	OPT_LIST(0, "artifact", spec_artifact, "GUEST[:DIR]",                  \
+	OPT_LIST(0, "copy-out", spec_artifact, "GUEST[:DIR]",                  \
 		 "Bring a path out when the command has ended, into DIR (.)"), \
+	OPT_LIST(0, "artifact", spec_artifact, "GUEST[:DIR]", "The same"),     \
 	OPT_FLAG(0, "read-only", struct spec, read_only,                       \
 		 "Mount the root file system read-only"),                      \
 	OPT_GROUP("Rights, inside the guest"),                                 \
@@ -144,7 +154,5 @@
 	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \
 		    "host's devices"),                                         \
 	OPT_REFUSED(0, "device", "DEVICE", NULL, "a guest has none of the "    \
-		    "host's devices"),                                         \
-	OPT_REFUSED(0, "volumes-from", "BOX", NULL,                            \
-		    "there are no volumes yet")
+		    "host's devices")
 /* clang-format on */

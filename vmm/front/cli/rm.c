@@ -3,6 +3,8 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
+#include "run/boxmounts.h"
+#include "run/create.h"
 #include "run/stop.h"
 
 #include <errno.h>
@@ -17,6 +19,21 @@ static const struct opt opts[] = {
 		 "And the volumes without a name that came with it"),
 	OPT_END
 };
+
+/* A volume goes when nobody has it open any more, so after its box. */
+static void remove_all(struct box *b, bool volumes)
+{
+	struct err ignored;
+	struct spec s;
+
+	spec_init(&s);
+	if (volumes && box_load(b, &s, &ignored) < 0)
+		volumes = false;
+	state_remove(b);
+	if (volumes)
+		boxmounts_remove_anonymous(&s.mounts);
+	spec_fini(&s);
+}
 
 static int remove_box(void *arg, const char *what, struct err *e)
 {
@@ -37,10 +54,10 @@ static int remove_box(void *arg, const char *what, struct err *e)
 		return e->code == ENOENT ? 0 : -e->code;
 	/* Not under the hands of one who starts it this moment. */
 	r = state_lock(&b, e);
-	if (r == 0)
-		state_remove(&b);
-	else
+	if (r < 0)
 		state_close(&b);
+	else
+		remove_all(&b, rm->volumes);
 	return r;
 }
 

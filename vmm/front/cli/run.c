@@ -110,6 +110,8 @@ static int run_main(const struct cmd *c, int argc, char **argv)
 	else if (spec_command(&s, argc - first, argv + first, &e) < 0 ||
 		 spec_check(&s, &e) < 0)
 		status = cmd_misused(c, &e);
+	else if (box_volumes_from(&s, &e) < 0)
+		status = cmd_fail(&e);
 	else
 		status = run_spec(&s, &e);
 	spec_fini(&s);

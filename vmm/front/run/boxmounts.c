@@ -67,17 +67,22 @@ static int open_share(struct boxmounts *b, const struct spec_mounts *m,
 	return 0;
 }
 
-/* Here the disk of a volume is opened. */
-static int open_volume(const struct spec_mount *m, const char *user,
+static int open_volume(const struct spec_mount *m, const char *user, bool brief,
 		       struct err *e)
 {
-	if (!m->source)
+	const struct volume_conf conf = { .name = m->source,
+					  .anonymous = m->anonymous };
+	char name[VOLUME_NAME_MAX + 1];
+
+	if (m->anonymous && brief)
 		return volume_open_nameless(e);
+	if (m->anonymous && volume_create(&conf, name, e) < 0)
+		return -e->code;
 	return volume_open(m->source, user, true, m->readonly, e);
 }
 
 static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
-			const char *user, struct err *e)
+			const char *user, bool brief, struct err *e)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		int fd;
@@ -87,7 +92,7 @@ static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
 		if (b->ndisks == BOXMOUNTS_DISKS)
 			return err_set(e, E2BIG, "at most %d volumes",
 				       BOXMOUNTS_DISKS);
-		fd = open_volume(&m->v[i], user, e);
+		fd = open_volume(&m->v[i], user, brief, e);
 		if (fd < 0)
 			return fd;
 		b->readonly[b->ndisks] = m->v[i].readonly;
@@ -97,10 +102,10 @@ static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
 }
 
 int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m,
-		   const char *user, int log_fd, struct err *e)
+		   const char *user, bool brief, int log_fd, struct err *e)
 {
 	*b = (struct boxmounts)BOXMOUNTS_INIT;
-	if (open_volumes(b, m, user, e) < 0 ||
+	if (open_volumes(b, m, user, brief, e) < 0 ||
 	    open_share(b, m, log_fd, e) < 0) {
 		boxmounts_close(b);
 		return -e->code;
@@ -120,6 +125,15 @@ void boxmounts_close(struct boxmounts *b)
 {
 	boxmounts_hand_on(b);
 	share_stop(&b->share);
+}
+
+void boxmounts_remove_anonymous(const struct spec_mounts *m)
+{
+	struct err ignored;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].kind == MOUNT_VOLUME && m->v[i].anonymous)
+			volume_remove(m->v[i].source, NULL, &ignored);
 }
 
 /* ---- the guest ---- */

@@ -26,16 +26,20 @@ struct boxmounts {
 		.share = SHARE_INIT                                            \
 	}
 
-/* Checks the sources, opens the volumes and starts the share. user
- * is the box, for others that want its volumes. Messages of the share go to
- * log_fd, which may be -1. To be called by the process that looks after the
- * box (share.h). */
+/* Checks the sources, opens the volumes and starts the share. user is the box,
+ * for others that want its volumes; those of a brief one that the user gave no
+ * name never have one. Messages of the share go to log_fd, which may be -1. To
+ * be called by the process that looks after the box (share.h). */
 int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m,
-		   const char *user, int log_fd, struct err *e);
+		   const char *user, bool brief, int log_fd, struct err *e);
 /* The monitor has its copies of the descriptors. */
 void boxmounts_hand_on(struct boxmounts *b);
 /* Ends the share. */
 void boxmounts_close(struct boxmounts *b);
+
+/* Removes the volumes that the user gave no name (`vial rm -v`), as far as
+ * they are there and nobody uses them. */
+void boxmounts_remove_anonymous(const struct spec_mounts *m);
 
 /* Setup.mounts. *room is freed by the caller behind the message. */
 int boxmounts_setup(const struct spec_mounts *m, Vial__Agent__Setup *setup,

@@ -31,6 +31,43 @@ void box_describe(struct box_info *info, const struct spec *s)
 					 i ? " " : "", s->argv.v[i]);
 }
 
+/* BOX[:ro|:rw] */
+static int mounts_of(struct spec *s, char *what, struct err *e)
+{
+	char *mode = strchr(what, ':');
+	struct box b = BOX_INIT;
+	struct box_info info;
+	struct spec other;
+	int r;
+
+	if (mode)
+		*mode++ = '\0';
+	if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
+		return err_set(e, EINVAL, "'%s' is not ro or rw", mode);
+	if (state_find(what, &info, e) < 0 || state_open(&b, info.id, e) < 0)
+		return -e->code;
+	r = box_load(&b, &other, e);
+	if (r == 0)
+		r = spec_mounts_from(&s->mounts, &other.mounts,
+				     mode && strcmp(mode, "ro") == 0, e);
+	spec_fini(&other);
+	state_close(&b);
+	return r;
+}
+
+int box_volumes_from(struct spec *s, struct err *e)
+{
+	for (size_t i = 0; i < s->volumes_from.n; i++) {
+		autofree char *what = strdup(s->volumes_from.v[i]);
+
+		if (!what)
+			return err_set(e, ENOMEM, "out of memory");
+		if (mounts_of(s, what, e) < 0)
+			return err_wrap(e, "--volumes-from");
+	}
+	return 0;
+}
+
 static int write_config(const struct box *b, const struct spec *s,
 			struct err *e)
 {

@@ -8,6 +8,8 @@
 
 /* What `vial ps` shows; a fresh id. */
 void box_describe(struct box_info *info, const struct spec *s);
+/* --volumes-from: mounts of the boxes that are named become the spec's. */
+int box_volumes_from(struct spec *s, struct err *e);
 /* Makes it, with its lock held and its spec written down. The image path is
  * made absolute there. */
 int box_make(struct box *b, struct box_info *info, const struct spec *s,

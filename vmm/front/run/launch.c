@@ -17,11 +17,58 @@
 #define ORPHAN_POLL_NS 5000000
 #define ORPHAN_POLLS 2000
 
+/* The share and the volumes, in messages that live as long as the plan's. */
+struct plan_mounts {
+	Vial__Plan__Share share, *shares[1];
+	Vial__Plan__Disk disk[1 + BOXMOUNTS_DISKS], *disks[1 + BOXMOUNTS_DISKS];
+	char serial[BOXMOUNTS_DISKS][16];
+	uint32_t base[BOXMOUNTS_DISKS];
+};
+
+static void put_volume(struct plan_mounts *pm, const struct boxmounts *m,
+		       unsigned i)
+{
+	Vial__Plan__Disk *d = &pm->disk[1 + i];
+
+	vial__plan__disk__init(d);
+	snprintf(pm->serial[i], sizeof(pm->serial[i]), "v%u", i);
+	d->serial = pm->serial[i];
+	pm->base[i] = SHIM_FD_VOLUME + i;
+	if (m->readonly[i]) {
+		d->base_fds = &pm->base[i];
+		d->n_base_fds = 1;
+	} else {
+		d->overlay_fd = SHIM_FD_VOLUME + i;
+		d->plain = true;
+	}
+	pm->disks[1 + i] = d;
+}
+
+/* disk[0] is the root's already. */
+static void put_mounts(Vial__Plan__Plan *plan, struct plan_mounts *pm,
+		       const struct boxmounts *m)
+{
+	static char tag[] = BOXMOUNTS_TAG;
+
+	for (unsigned i = 0; m && i < m->ndisks; i++)
+		put_volume(pm, m, i);
+	plan->n_disks = 1 + (m ? m->ndisks : 0);
+	plan->disks = pm->disks;
+	if (!m || m->share.fd < 0)
+		return;
+	vial__plan__share__init(&pm->share);
+	pm->share.tag = tag;
+	pm->share.socket_fd = SHIM_FD_SHARE;
+	pm->shares[0] = &pm->share;
+	plan->n_shares = 1;
+	plan->shares = pm->shares;
+}
+
 static int send_plan(int fd, const struct plan *p, const char *id,
 		     struct err *e)
 {
 	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
-	Vial__Plan__Disk disk = VIAL__PLAN__DISK__INIT, *disks[] = { &disk };
+	struct plan_mounts pm;
 	char box[BOX_SHORT_LEN + 1], serial[] = "root";
 	autofree char *cmdline = strdup(p->cmdline);
 	uint32_t base = SHIM_FD_IMAGE;
@@ -31,10 +78,12 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	if (!cmdline)
 		return err_set(e, ENOMEM, "out of memory");
 	snprintf(box, sizeof(box), "%.*s", BOX_SHORT_LEN, id);
-	disk.serial = serial;
-	disk.n_base_fds = 1;
-	disk.base_fds = &base;
-	disk.overlay_fd = SHIM_FD_OVERLAY;
+	pm.disks[0] = &pm.disk[0];
+	vial__plan__disk__init(&pm.disk[0]);
+	pm.disk[0].serial = serial;
+	pm.disk[0].n_base_fds = 1;
+	pm.disk[0].base_fds = &base;
+	pm.disk[0].overlay_fd = SHIM_FD_OVERLAY;
 	plan.generation = 1;
 	plan.id = box;
 	plan.vcpus = p->vcpus;
@@ -48,8 +97,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.control_fd = SHIM_FD_CONTROL;
 	plan.vsock_fd = SHIM_FD_VSOCK;
 	plan.lock_fd = SHIM_FD_LOCK;
-	plan.n_disks = 1;
-	plan.disks = disks;
+	put_mounts(&plan, &pm, p->mounts);
 	plan.tied = true;
 	plan.verbose = p->verbose;
 	chan_init(&c, fd);

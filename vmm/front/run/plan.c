@@ -177,17 +177,17 @@ static int check_copies(const struct spec *s, struct err *e)
 
 	for (size_t i = 0; i < s->in.n; i++) {
 		if (stat(s->in.v[i].host, &st) < 0)
-			return err_sys(e, "--volume: %s", s->in.v[i].host);
+			return err_sys(e, "--copy-in: %s", s->in.v[i].host);
 		if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 			return err_set(e, EINVAL,
-				       "--volume: %s: neither a "
+				       "--copy-in: %s: neither a "
 				       "directory nor a regular file",
 				       s->in.v[i].host);
 	}
 	for (size_t i = 0; i < s->out.n; i++)
 		if (stat(s->out.v[i].host, &st) == 0 && !S_ISDIR(st.st_mode))
 			return err_set(e, ENOTDIR,
-				       "--artifact: %s: not a "
+				       "--copy-out: %s: not a "
 				       "directory",
 				       s->out.v[i].host);
 	return 0;

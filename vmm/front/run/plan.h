@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "run/boxmounts.h"
 #include "run/spec.h"
 
 #include <limits.h>
@@ -17,6 +18,7 @@ struct plan {
 	const char *cmdline;
 	bool verbose;
 	int kvm, kernel, initramfs, image, overlay; /* owned */
+	const struct boxmounts *mounts; /* of who looks after the box; or NULL */
 	char vmm[PATH_MAX];
 };
 

@@ -8,6 +8,7 @@
 #include "run/term.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,22 @@ static int run_take(struct run *r, struct plan *plan, struct box *b,
 	return plan_open_disk(plan, info->brief ? -1 : b->dir, e);
 }
 
+/* The share outlives the plan: it is a child, and ends with the box. */
+static int run_mount(struct run *r, struct plan *plan, const struct box *b,
+		     const struct box_info *info, struct err *e)
+{
+	autoclose int log =
+		r->spec->mounts.n
+			? openat(b->dir, "vmm.log",
+				 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+				 0600)
+			: -1;
+
+	plan->mounts = &r->mounts;
+	return boxmounts_open(&r->mounts, &r->spec->mounts, info->name,
+			      info->brief, log, e);
+}
+
 /* From a spec to a box whose guest is on its way. */
 static int run_launch(struct run *r, struct err *e)
 {
@@ -84,8 +101,11 @@ static int run_launch(struct run *r, struct err *e)
 	r->report->ram_bytes = plan.ram_bytes;
 	n = run_take(r, &plan, &b, &info, e);
 	if (n == 0)
+		n = run_mount(r, &plan, &b, &info, e);
+	if (n == 0)
 		n = launch_start(&r->launch, &plan, &b, &info, e);
 	plan_close(&plan);
+	boxmounts_hand_on(&r->mounts);
 	if (n < 0)
 		return n;
 	report_mark(r->report, TIME_READY);
@@ -219,6 +239,7 @@ static void run_close(struct run *r)
 	boxlog_close(&r->log);
 	run_record_end(r);
 	launch_end(&r->launch, &last);
+	boxmounts_close(&r->mounts);
 	run_monitor_ended(r, &last);
 	/* Whoever hears of the end finds it so. */
 	run_tell(r, r->report->status, r->report->message);
@@ -238,6 +259,7 @@ void run_box(const struct spec *s, struct report *report,
 			 .how = how,
 			 .report = report,
 			 .launch = LAUNCH_INIT,
+			 .mounts = BOXMOUNTS_INIT,
 			 .log = BOXLOG_INIT,
 			 .io = STDIO_INIT };
 	struct err e = { 0 };

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "proto/chan.h"
+#include "run/boxmounts.h"
 #include "run/copy.h"
 #include "run/guest.h"
 #include "run/keep.h"
@@ -24,6 +25,7 @@ struct run {
 	struct loop loop;
 	struct signals signals;
 	struct launch launch;
+	struct boxmounts mounts;
 	struct chan notices;	/* on the plan socket */
 	struct watch plan_watch, leash_watch;
 	struct timer limit;	/* until the next sign of life is due */

@@ -3,6 +3,7 @@
 #include "run/guest.h"
 
 #include "base/auto.h"
+#include "run/boxmounts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -115,6 +116,7 @@ int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
 	Vial__Agent__Setup m = VIAL__AGENT__SETUP__INIT;
 	uint8_t entropy[ENTROPY_BYTES];
 	struct timespec now;
+	autofree void *mounts = NULL;
 	struct lists l;
 	int r;
 
@@ -126,6 +128,8 @@ int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
 	m.entropy.data = entropy;
 	m.entropy.len = sizeof(entropy);
 	r = lists_init(&l, s, e);
+	if (r == 0)
+		r = boxmounts_setup(&s->mounts, &m, &mounts, e);
 	if (r == 0) {
 		r = setup_send(g, s, &m, &l);
 		if (r < 0)

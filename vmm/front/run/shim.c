@@ -70,12 +70,21 @@ static int open_files(struct shim *s, struct err *e)
 	return 0;
 }
 
+/* What there is none of is the null device, which the monitor closes. */
+static void place_mounts(const struct boxmounts *m, int null, int *from)
+{
+	from[SHIM_FD_SHARE] = m && m->share.fd >= 0 ? m->share.fd : null;
+	for (unsigned i = 0; i < BOXMOUNTS_DISKS; i++)
+		from[SHIM_FD_VOLUME + i] = m && i < m->ndisks ? m->disk[i]
+							      : null;
+}
+
 /* In the child: gives every descriptor its number. They may stand in each
  * other's way, so all move up first. */
 static int place_fds(const struct shim *s)
 {
 	const struct plan *p = s->c->plan;
-	const int from[SHIM_FD_END] = {
+	int from[SHIM_FD_END] = {
 		s->null,
 		s->null,
 		s->log,
@@ -92,6 +101,7 @@ static int place_fds(const struct shim *s)
 	};
 	int up[SHIM_FD_END];
 
+	place_mounts(p->mounts, s->null, from);
 	for (int i = 0; i < SHIM_FD_END; i++) {
 		up[i] = fcntl(from[i], F_DUPFD_CLOEXEC, SHIM_FD_END);
 		if (up[i] < 0)

@@ -40,7 +40,9 @@ enum shim_fd {
 	SHIM_FD_LOCK,	/* never looked at; keeps the box alive */
 	SHIM_FD_IMAGE,
 	SHIM_FD_OVERLAY,
-	SHIM_FD_END
+	SHIM_FD_SHARE,
+	SHIM_FD_VOLUME, /* the first of so many */
+	SHIM_FD_END = SHIM_FD_VOLUME + BOXMOUNTS_DISKS
 };
 
 enum shim_kind { SHIM_READY, SHIM_FAILED, SHIM_ENDED };

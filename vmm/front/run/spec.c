@@ -56,6 +56,8 @@ void spec_fini(struct spec *s)
 	free(s->rlimits);
 	copies_fini(&s->in);
 	copies_fini(&s->out);
+	spec_mounts_fini(&s->mounts);
+	strv_fini(&s->volumes_from);
 }
 
 static int no_memory(struct err *e)
@@ -267,12 +269,33 @@ static int copies_add(struct spec_copies *c, const char *host,
 	return 0;
 }
 
-/* HOST:GUEST. What docker would take for a named volume, or for a share that
- * writes back, is refused rather than silently made something else. */
 int spec_volume(void *spec, const char *text, struct err *e)
 {
+	return spec_mounts_volume(&((struct spec *)spec)->mounts, text, e);
+}
+
+int spec_mount(void *spec, const char *text, struct err *e)
+{
+	return spec_mounts_mount(&((struct spec *)spec)->mounts, text, e);
+}
+
+int spec_tmpfs(void *spec, const char *text, struct err *e)
+{
+	return spec_mounts_tmpfs(&((struct spec *)spec)->mounts, text, e);
+}
+
+int spec_volumes_from(void *spec, const char *text, struct err *e)
+{
+	struct spec *s = spec;
+
+	return strv_add(&s->volumes_from, text) < 0 ? no_memory(e) : 0;
+}
+
+/* HOST:GUEST; a host's name has no colon, as with -v. */
+int spec_copy_in(void *spec, const char *text, struct err *e)
+{
 	autofree char *copy = strdup(text);
-	char *guest, *mode;
+	char *guest;
 
 	if (!copy)
 		return no_memory(e);
@@ -281,23 +304,9 @@ int spec_volume(void *spec, const char *text, struct err *e)
 		return err_set(e, EINVAL, "'%s' is not HOSTPATH:GUESTPATH",
 			       text);
 	*guest++ = '\0';
-	mode = strchr(guest, ':');
-	if (mode)
-		*mode++ = '\0';
-	if (mode && strcmp(mode, "ro") != 0)
-		return err_set(e, EINVAL,
-			       "'%s': the path is copied in, so only ':ro' can "
-			       "follow; bring results out with --artifact",
-			       text);
 	if (guest[0] != '/')
 		return err_set(e, EINVAL, "'%s': '%s' is not an absolute path",
 			       text, guest);
-	if (!strchr(copy, '/') && strcmp(copy, ".") != 0 &&
-	    strcmp(copy, "..") != 0)
-		return err_set(e, EINVAL,
-			       "'%s': there are no named volumes yet; for a "
-			       "path write './%s'",
-			       text, copy);
 	return copies_add(&((struct spec *)spec)->in, copy, guest, e);
 }
 

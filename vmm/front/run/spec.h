@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "run/parse.h"
+#include "run/spec_mounts.h"
 #include "run/strv.h"
 
 #include <stdbool.h>
@@ -59,8 +60,10 @@ struct spec {
 	const char *entrypoint;	/* NULL: not given */
 	struct rlimit_arg *rlimits;
 	size_t nrlimits;
-	struct spec_copies in;	/* -v: before the command */
-	struct spec_copies out;	/* --artifact: after it */
+	struct spec_copies in;	/* --copy-in: before the command */
+	struct spec_copies out;	/* --copy-out: after it */
+	struct spec_mounts mounts;
+	struct strv volumes_from; /* BOX[:ro]; create.h makes them mounts */
 	unsigned cpus;		/* 0: as many as we may use, at most 8 */
 	uint64_t ram_bytes;
 	uint64_t shm_bytes;	/* 0: the agent's default */
@@ -100,6 +103,10 @@ int spec_shm(void *spec, const char *text, struct err *e);
 int spec_timeout(void *spec, const char *text, struct err *e);
 int spec_ulimit(void *spec, const char *text, struct err *e);
 int spec_volume(void *spec, const char *text, struct err *e);
+int spec_mount(void *spec, const char *text, struct err *e);
+int spec_tmpfs(void *spec, const char *text, struct err *e);
+int spec_volumes_from(void *spec, const char *text, struct err *e);
+int spec_copy_in(void *spec, const char *text, struct err *e);
 int spec_artifact(void *spec, const char *text, struct err *e);
 int spec_log_level(void *spec, const char *text, struct err *e);
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum kind { STR, STRV, BOOL, UINT, U64, COPIES, RLIMITS };
+enum kind { STR, STRV, BOOL, UINT, U64, COPIES, RLIMITS, MOUNTS };
 
 struct field {
 	const char *key;
@@ -34,6 +34,7 @@ static const struct field fields[] = {
 	F("rlimits", RLIMITS, rlimits),
 	F("copy_in", COPIES, in),
 	F("copy_out", COPIES, out),
+	F("mounts", MOUNTS, mounts),
 	F("cpus", UINT, cpus),
 	F("ram_bytes", U64, ram_bytes),
 	F("shm_bytes", U64, shm_bytes),
@@ -165,6 +166,8 @@ static json_t *put_field(const struct spec *s, const struct field *f)
 		return put_copies(at);
 	case RLIMITS:
 		return put_rlimits(s);
+	case MOUNTS:
+		return spec_mounts_to_json(at);
 	}
 	return NULL;
 }
@@ -278,6 +281,8 @@ static int get_field(struct spec *s, const struct field *f, const json_t *v)
 		return get_copies(at, v);
 	case RLIMITS:
 		return get_rlimits(s, v);
+	case MOUNTS:
+		return spec_mounts_from_json(at, v);
 	}
 	return -EINVAL;
 }

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+#define VOLUME_BYTES 32
 
 static const char *const kind_names[] = {
 	[MOUNT_BIND] = "bind",
@@ -110,10 +113,32 @@ static int add(struct spec_mounts *m, struct spec_mount *one, struct err *e)
 	return 0;
 }
 
+/* As docker's: 64 hex digits. */
+static int name_volume(struct spec_mount *m, struct err *e)
+{
+	unsigned char raw[VOLUME_BYTES];
+	char *at = malloc(2 * sizeof(raw) + 1);
+
+	if (!at || getrandom(raw, sizeof(raw), 0) != sizeof(raw)) {
+		free(at);
+		return err_set(e, ENOMEM, "no name for a volume");
+	}
+	for (unsigned i = 0; i < sizeof(raw); i++)
+		snprintf(at + 2 * i, 3, "%02x", raw[i]);
+	m->source = at;
+	m->anonymous = true;
+	return 0;
+}
+
 int spec_mounts_add(struct spec_mounts *m, struct spec_mount *one,
 		    struct err *e)
 {
-	int r = add(m, one, e);
+	int r = 0;
+
+	if (one->kind == MOUNT_VOLUME && !one->source)
+		r = name_volume(one, e);
+	if (r == 0)
+		r = add(m, one, e);
 
 	mount_fini(one);
 	return r;
@@ -444,12 +469,13 @@ json_t *spec_mounts_to_json(const struct spec_mounts *m)
 	for (size_t i = 0; i < m->n; i++) {
 		const struct spec_mount *o = &m->v[i];
 		json_t *j = json_pack("{s:s, s:s*, s:s, s:s*, s:s*, s:b, s:b, "
-				      "s:b}",
+				      "s:b, s:b}",
 				      "type", kind_names[o->kind], "source",
 				      o->source, "target", o->target, "options",
 				      o->options, "subpath", o->subpath,
 				      "readonly", o->readonly, "nocopy",
-				      o->nocopy, "make", o->make);
+				      o->nocopy, "make", o->make, "anonymous",
+				      o->anonymous);
 
 		if (json_array_append_new(a, j) < 0) {
 			json_decref(a);
@@ -480,6 +506,8 @@ int spec_mounts_from_json(struct spec_mounts *m, const json_t *a)
 		w.mount.readonly = json_is_true(json_object_get(j, "readonly"));
 		w.mount.nocopy = json_is_true(json_object_get(j, "nocopy"));
 		w.mount.make = json_is_true(json_object_get(j, "make"));
+		w.mount.anonymous =
+			json_is_true(json_object_get(j, "anonymous"));
 		if (spec_mounts_add(m, &w.mount, &e) < 0 || failed)
 			return -EINVAL;
 	}

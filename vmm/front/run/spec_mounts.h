@@ -16,13 +16,13 @@ enum mount_kind { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS };
 
 struct spec_mount {
 	enum mount_kind kind;
-	char *source;	/* BIND: absolute; VOLUME: its name, or NULL for one
-			   without; TMPFS: NULL */
+	char *source;	/* BIND: absolute; VOLUME: its name; TMPFS: NULL */
 	char *target;	/* absolute, never "/" */
 	char *options;	/* TMPFS: as mount(8) takes them; else NULL */
 	char *subpath;	/* of a volume, or NULL */
 	bool readonly;
 	bool nocopy;	/* VOLUME: stays empty whatever the image has there */
+	bool anonymous; /* VOLUME: the user gave no name; one is made up */
 	bool make;	/* BIND: a folder that is missing is made (-v) */
 };
 

@@ -193,8 +193,9 @@ static int write_json(int dir, const struct volume_conf *c, struct err *e)
 				  0600);
 	json_t *o = json_pack("{s:I s:b s:o s:o}", "created",
 			      (json_int_t)time(NULL), "anonymous",
-			      c->name == NULL, "labels", object_of(&c->labels),
-			      "options", object_of(&c->options));
+			      c->anonymous || !c->name, "labels",
+			      object_of(&c->labels), "options",
+			      object_of(&c->options));
 	int r = 0;
 
 	if (!o)

@@ -34,6 +34,7 @@
 
 struct volume_conf {
 	const char *name;	     /* NULL: one is made up, 64 hex digits */
+	bool anonymous;		     /* the name was made up by the caller */
 	uint64_t size;		     /* 0: VOLUME_SIZE_DEFAULT */
 	struct strv labels, options; /* NAME=VALUE */
 };
