@@ -73,6 +73,22 @@ void keep_ended(struct keep *k, int status, bool oom_killed,
 			send_answer(c, &a);
 }
 
+/* The room for three has room for a fourth, for alignment. */
+static void take_fds(const struct cmsghdr *c, int fd[KEEP_FDS])
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		int one;
+
+		memcpy(&one, CMSG_DATA(c) + i * sizeof(one), sizeof(one));
+		if (i < KEEP_FDS)
+			fd[i] = one;
+		else
+			close(one);
+	}
+}
+
 /* One packet; descriptors that come along land in fd, others are closed.
  * Returns its length, 0 at the end, -1 when there is nothing or nonsense. */
 static ssize_t recv_packet(int sock, uint8_t *buf, int fd[KEEP_FDS])
@@ -94,8 +110,7 @@ static ssize_t recv_packet(int sock, uint8_t *buf, int fd[KEEP_FDS])
 	     c = CMSG_NXTHDR(&m, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		memcpy(fd, CMSG_DATA(c),
-		       MIN(c->cmsg_len - CMSG_LEN(0), KEEP_FDS * sizeof(int)));
+		take_fds(c, fd);
 	}
 	return n;
 }
@@ -112,10 +127,13 @@ static void client_call(struct keep_client *c, const Vial__Keep__Call *m,
 {
 	bool attach = m->op_case == VIAL__KEEP__CALL__OP_ATTACH;
 
-	if (attach)
-		for (int i = 0; i < KEEP_FDS; i++)
-			if (c->fd[i] < 0)
-				c->fd[i] = take_fd(&fd[i]);
+	if (attach && c->attached) {
+		keep_answer(c, EALREADY, "you are attached already");
+		return;
+	}
+	for (int i = 0; i < KEEP_FDS && attach; i++)
+		c->fd[i] = take_fd(&fd[i]);
+	c->attached |= attach;
 	c->keep->called(c, m);
 }
 

@@ -34,6 +34,7 @@ struct keep_client {
 	struct keep *keep;
 	struct keep_client *next;
 	struct watch watch;
+	bool attached;
 	bool waits;			/* is told of the end */
 	struct relay_sink sink[2];	/* stdout, stderr */
 	int fd[KEEP_FDS];		/* descriptors it handed over; -1 */
