@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "proto/control.pb-c.h"
+#include "run/boxevents.h"
 #include "run/term.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static void on_started(struct run *r)
 		r->launch.info.started = state_now();
 		run_record(r, "running");
 	}
+	boxevents_add(&r->launch.info, "start", NULL, NULL);
 	if (!r->spec->tty || r->how->detached)
 		return;
 	if (r->spec->interactive)
@@ -154,7 +156,12 @@ static void on_ended(struct run *r, const Vial__Control__Ended *end)
 			   "the box was stopped");
 		return;
 	}
-	r->report->show_console = !by_itself;
+	/* A kernel that gives up while it boots restarts before it could
+	 * say that it panicked in any other way. */
+	r->report->show_console = !by_itself || !r->setup;
+	if (!r->setup && end->reason == VIAL__CONTROL__ENDED__REASON__REBOOT)
+		report_end(r->report, REPORT_GUEST, STATUS_VIAL,
+			   "the guest's kernel restarted while it booted");
 	if ((size_t)end->reason < ARRAY_LEN(words) && words[end->reason])
 		report_end(r->report, REPORT_GUEST, STATUS_VIAL, "%s%s%s",
 			   words[end->reason], crash ? ": " : "",
