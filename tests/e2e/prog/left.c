@@ -110,6 +110,7 @@ int left_pids(const char *run, bool words)
 	return 0;
 }
 
+/* A monitor is called by its box's id or the start of it. */
 int left_monitor(const char *id)
 {
 	static char text[TEXT_MAX];
@@ -121,7 +122,8 @@ int left_monitor(const char *id)
 		size_t len = slurp(de->d_name, "cmdline", text);
 
 		if (len < 10 || strcmp(text, "vial-vmm") != 0 ||
-		    strcmp(text + 9, id) != 0)
+		    text[9] == '\0' ||
+		    strncmp(text + 9, id, strlen(text + 9)) != 0)
 			continue;
 		puts(de->d_name);
 		status = 0;
@@ -166,9 +168,10 @@ static int add_path(const char *path, const struct stat *st, int type,
 
 	(void)st;
 	(void)type;
-	/* The folder of all boxes and its lock stay. */
+	/* The folder of all boxes and its lock stay, and what was told of
+	 * them. */
 	if (at->level > 0 && strcmp(base, "boxes") != 0 &&
-	    strcmp(base, ".lock") != 0)
+	    strcmp(base, ".lock") != 0 && strcmp(base, "events") != 0)
 		add(path);
 	return 0;
 }
