@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static char *features[] = { "exec", "tty",  "tar", "stats", "kill_rest",
-			    "caps", "tune", "ps",  "stat" };
+			    "caps", "tune", "ps",  "stat",  "report" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)

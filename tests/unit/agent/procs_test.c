@@ -157,6 +157,31 @@ static void odd_names(void **state)
 	close(pipe_fd[1]);
 }
 
+/* The list is read while those that are on it end. */
+static void come_and_go(void **state)
+{
+	struct peer *p = *state;
+	char text[] = "while :; do for i in 1 2 3 4; do (:) & done; wait; done";
+	char sh[] = "/bin/sh", dash_c[] = "-c";
+	Vial__Agent__Exec x = peer_exec(key++, PEER_ARGS(sh, dash_c, text));
+	Vial__Agent__Event *ev;
+	pid_t pid;
+
+	x.stdout = x.stderr = false;
+	peer_request(&p->control, VIAL__AGENT__REQUEST__OP_EXEC, &x);
+	ev = peer_expect(&p->control, VIAL__AGENT__EVENT__EV_STARTED);
+	pid = (pid_t)ev->started->pid;
+	peer_free(ev);
+	for (int i = 0; i < 300; i++) {
+		ev = ask(p);
+		assert_non_null(find(ev, pid));
+		assert_null(find(ev, 0));
+		peer_free(ev);
+	}
+	kill(-pid, SIGKILL);
+	peer_free(peer_expect(&p->control, VIAL__AGENT__EVENT__EV_EXITED));
+}
+
 #define MANY 320
 
 /* More than a frame holds. */
@@ -209,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_command),
 		cmocka_unit_test(odd_names),
+		cmocka_unit_test(come_and_go),
 		cmocka_unit_test(too_many),
 	};
 
