@@ -8,36 +8,42 @@
 #include <string.h>
 #include <time.h>
 
-#define HOUR	 INT64_C(3600)
-#define DAY	 (24 * HOUR)
+#define HOUR INT64_C(3600)
+#define DAY (24 * HOUR)
 #define COMMAND_WIDTH 20
 #define ELLIPSIS "\xe2\x80\xa6"
 
+static char *word(char buf[HUMAN_MAX], const char *text)
+{
+	snprintf(buf, HUMAN_MAX, "%s", text);
+	return buf;
+}
+
 char *human_span(int64_t seconds, char buf[HUMAN_MAX])
 {
-	int64_t hours = (seconds + HOUR / 2) / HOUR;
+	int64_t hours = seconds / HOUR + (seconds % HOUR >= HOUR / 2);
 	const char *unit = "years";
 	int64_t n = seconds / DAY / 365;
 
 	if (seconds < 1)
-		return strcpy(buf, "Less than a second");
+		return word(buf, "Less than a second");
 	if (seconds == 1)
-		return strcpy(buf, "1 second");
+		return word(buf, "1 second");
 	if (seconds >= 60 && seconds < 120)
-		return strcpy(buf, "About a minute");
+		return word(buf, "About a minute");
 	if (seconds >= HOUR && hours == 1)
-		return strcpy(buf, "About an hour");
+		return word(buf, "About an hour");
 	if (seconds < 60)
 		n = seconds, unit = "seconds";
 	else if (seconds < HOUR)
 		n = seconds / 60, unit = "minutes";
 	else if (hours < 48)
 		n = hours, unit = "hours";
-	else if (hours < 14 * 24)
+	else if (hours < 14 * DAY / HOUR)
 		n = hours / 24, unit = "days";
-	else if (hours < 60 * 24)
+	else if (hours < 60 * DAY / HOUR)
 		n = hours / 24 / 7, unit = "weeks";
-	else if (hours < 730 * 24)
+	else if (hours < 730 * DAY / HOUR)
 		n = hours / 24 / 30, unit = "months";
 	snprintf(buf, HUMAN_MAX, "%" PRId64 " %s", n, unit);
 	return buf;
@@ -45,7 +51,10 @@ char *human_span(int64_t seconds, char buf[HUMAN_MAX])
 
 char *human_ago(int64_t seconds, char buf[HUMAN_MAX])
 {
-	return strcat(human_span(seconds, buf), " ago");
+	char span[HUMAN_MAX];
+
+	snprintf(buf, HUMAN_MAX, "%.100s ago", human_span(seconds, span));
+	return buf;
 }
 
 static char *size_text(uint64_t bytes, double base, int digits,
@@ -61,7 +70,7 @@ static char *size_text(uint64_t bytes, double base, int digits,
 	/* 999.9 in three digits is a thousand: one of the next unit. */
 	if (strchr(number, 'e')) {
 		unit += units[unit + 1] != NULL;
-		strcpy(number, "1");
+		snprintf(number, sizeof(number), "1");
 	}
 	snprintf(buf, HUMAN_MAX, "%s%s", number, units[unit]);
 	return buf;
@@ -90,7 +99,7 @@ char *human_time(int64_t unix_seconds, char buf[HUMAN_MAX])
 
 	if (!localtime_r(&t, &tm) ||
 	    strftime(buf, HUMAN_MAX, "%Y-%m-%d %H:%M:%S %z %Z", &tm) == 0)
-		strcpy(buf, "?");
+		return word(buf, "?");
 	return buf;
 }
 
@@ -101,17 +110,16 @@ char *human_rfc3339(int64_t unix_seconds, uint32_t ns, char buf[HUMAN_MAX])
 	size_t n;
 
 	if (unix_seconds == 0 && ns == 0)
-		return strcpy(buf, "0001-01-01T00:00:00Z");
+		return word(buf, "0001-01-01T00:00:00Z");
 	if (!gmtime_r(&t, &tm))
-		return strcpy(buf, "?");
+		return word(buf, "?");
 	n = strftime(buf, HUMAN_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (ns == 0)
-		return strcat(buf, "Z");
-	n += (size_t)snprintf(buf + n, HUMAN_MAX - n, ".%09u",
-			      ns % 1000000000u);
-	while (buf[n - 1] == '0')
+	if (ns > 0)
+		n += (size_t)snprintf(buf + n, HUMAN_MAX - n, ".%09u",
+				      ns % 1000000000u);
+	while (ns > 0 && buf[n - 1] == '0')
 		n--;
-	strcpy(buf + n, "Z");
+	snprintf(buf + n, HUMAN_MAX - n, "Z");
 	return buf;
 }
 
@@ -215,9 +223,9 @@ static char *up(const struct human_state *s, char buf[HUMAN_MAX])
 
 	human_span(s->started_ago, span);
 	if (strcmp(s->status, "paused") == 0)
-		strcpy(note, " (Paused)");
+		snprintf(note, sizeof(note), " (Paused)");
 	else if (s->health && strcmp(s->health, "starting") == 0)
-		strcpy(note, " (health: starting)");
+		snprintf(note, sizeof(note), " (health: starting)");
 	else if (s->health && *s->health && strcmp(s->health, "none") != 0)
 		snprintf(note, sizeof(note), " (%s)", s->health);
 	snprintf(buf, HUMAN_MAX, "Up %.100s%s", span, note);
@@ -233,11 +241,11 @@ char *human_status(const struct human_state *s, char buf[HUMAN_MAX])
 	    strcmp(s->status, "paused") == 0)
 		return up(s, buf);
 	if (strcmp(s->status, "created") == 0)
-		return strcpy(buf, "Created");
+		return word(buf, "Created");
 	if (strcmp(s->status, "removing") == 0)
-		return strcpy(buf, "Removal In Progress");
+		return word(buf, "Removal In Progress");
 	if (strcmp(s->status, "dead") == 0)
-		return strcpy(buf, "Dead");
+		return word(buf, "Dead");
 	snprintf(buf, HUMAN_MAX, "%s (%d) %.100s",
 		 restarting ? "Restarting" : "Exited", s->exit_code,
 		 human_ago(s->finished_ago, span));

@@ -126,11 +126,12 @@ static int parse_long(const struct opt *table, char *word, const char *next,
 		return set_flag(o, value ? value + 1 : NULL, what, e) < 0
 			     ? -EINVAL
 			     : 1;
-	if (!value && !next)
+	value = value ? value + 1 : next;
+	if (!value)
 		return err_set(e, EINVAL, "flag needs an argument: --%s", name);
-	if (set_value(o, value ? value + 1 : next, what, e) < 0)
+	if (set_value(o, value, what, e) < 0)
 		return -EINVAL;
-	return value ? 1 : 2;
+	return word[len] ? 1 : 2;
 }
 
 /* "-it", "-eA=b", "-e A=b", "-e=A=b", "-t=false". */
@@ -150,12 +151,14 @@ static int parse_short(const struct opt *table, const char *word,
 				       "unknown shorthand flag: '%c' in -%s",
 				       *p, word);
 		if (o->arg) {
-			if (!p[1] && !next)
+			const char *value = p[1] ? rest : next;
+
+			if (!value)
 				return err_set(e, EINVAL,
-					       "flag needs an "
-					       "argument: '%c' in -%s",
+					       "flag needs an argument: '%c' "
+					       "in -%s",
 					       *p, word);
-			if (set_value(o, p[1] ? rest : next, what, e) < 0)
+			if (set_value(o, value, what, e) < 0)
 				return -EINVAL;
 			return p[1] ? 1 : 2;
 		}

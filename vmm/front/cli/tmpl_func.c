@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ANY TMPL_ARGS_MAX + 1
+#define ANY (TMPL_ARGS_MAX + 1)
 
 static json_t *call_not(struct run *r, json_t **argv, unsigned argc)
 {
@@ -230,7 +230,7 @@ static json_t *compare(struct run *r, json_t *a, json_t *b, int *order)
 static json_t *call_eq(struct run *r, json_t **argv, unsigned argc)
 {
 	for (unsigned i = 1; i < argc; i++) {
-		int order;
+		int order = 0;
 
 		if (!compare(r, argv[0], argv[i], &order))
 			return NULL;
@@ -251,7 +251,7 @@ static json_t *call_ne(struct run *r, json_t **argv, unsigned argc)
 static json_t *less(struct run *r, json_t *a, json_t *b, bool equal)
 {
 	enum cmp_kind kind = cmp_kind(a);
-	int order;
+	int order = 0;
 
 	if (kind != CMP_NUMBER && kind != CMP_TEXT)
 		return run_why(r, "invalid type for comparison");

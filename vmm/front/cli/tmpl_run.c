@@ -220,7 +220,7 @@ static json_t *call(struct run *r, const struct node *at,
 			    func->name,
 			    func->least == func->most ? "" : "at least ",
 			    func->least, argc);
-	if (r->headings && func->plain)
+	if (r->headings && func->plain && argc > 0)
 		return argv[0];
 	v = func->call(r, argv, argc);
 	if (!v)
@@ -242,8 +242,8 @@ static json_t *eval_cmd(struct run *r, const struct node *n, json_t *dot,
 		return eval_word(r, first, dot);
 	while (last && last->next)
 		last = last->next;
-	if (first->kind != NODE_CHAIN || !first->next || first->next->next ||
-	    final ||
+	if (first->kind != NODE_CHAIN || !last || !first->next ||
+	    first->next->next || final ||
 	    !span_is((struct span){ r->t->text + last->at, last->len },
 		     "Label"))
 		return fail(r, n, "can't give argument to non-function %.*s",
