@@ -5,37 +5,63 @@
 #include "run/state.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* "Z", "+01:00" or nothing, which is local time. */
-static int to_ms(struct tm *tm, const char *zone, double fraction, int64_t *ms)
+#define SECONDS_MAX 1e12
+
+static bool digit(char c)
 {
-	int hours, minutes = 0;
+	return c >= '0' && c <= '9';
+}
+
+/* Seconds east of Greenwich: "Z" or "+01:00". */
+static int offset(const char *zone, int *east)
+{
+	int hours, minutes;
+
+	*east = 0;
+	if (strcmp(zone, "Z") == 0)
+		return 0;
+	if ((*zone != '+' && *zone != '-') || !digit(zone[1]) ||
+	    !digit(zone[2]) || zone[3] != ':' || !digit(zone[4]) ||
+	    !digit(zone[5]) || zone[6])
+		return -EINVAL;
+	hours = (zone[1] - '0') * 10 + zone[2] - '0';
+	minutes = (zone[4] - '0') * 10 + zone[5] - '0';
+	if (hours > 23 || minutes > 59)
+		return -EINVAL;
+	*east = (hours * 60 + minutes) * (*zone == '-' ? -60 : 60);
+	return 0;
+}
+
+/* No zone: local time. */
+static int to_ms(struct tm *tm, const char *zone, int fraction, int64_t *ms)
+{
+	int east = 0;
 	time_t t;
 
-	if (!*zone) {
-		tm->tm_isdst = -1;
-		t = mktime(tm);
-	} else {
-		t = timegm(tm);
-		if (strcmp(zone, "Z") != 0) {
-			char *end;
-
-			if (*zone != '+' && *zone != '-')
-				return -EINVAL;
-			hours = (int)strtol(zone + 1, &end, 10);
-			if (*end == ':')
-				minutes = (int)strtol(end + 1, &end, 10);
-			if (*end)
-				return -EINVAL;
-			t += (*zone == '-' ? 1 : -1) *
-			     (hours * 3600 + minutes * 60);
-		}
-	}
-	*ms = (int64_t)t * 1000 + (int64_t)(fraction * 1000);
+	if (*zone && offset(zone, &east) < 0)
+		return -EINVAL;
+	tm->tm_isdst = -1;
+	t = *zone ? timegm(tm) - east : mktime(tm);
+	*ms = (int64_t)t * 1000 + fraction;
 	return 0;
+}
+
+/* ".5" in milliseconds; returns what is behind it. */
+static const char *fraction_of(const char *text, int *ms)
+{
+	int unit = 100;
+
+	*ms = 0;
+	if (*text != '.' || !digit(text[1]))
+		return text;
+	for (text++; digit(*text); text++, unit /= 10)
+		*ms += unit * (*text - '0');
+	return text;
 }
 
 static int date(const char *text, int64_t *ms)
@@ -47,15 +73,11 @@ static int date(const char *text, int64_t *ms)
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct tm tm = { 0 };
 		const char *rest = strptime(text, forms[i], &tm);
-		double fraction = 0;
-		char *end;
+		int fraction;
 
 		if (!rest)
 			continue;
-		if (*rest == '.') {
-			fraction = strtod(rest, &end);
-			rest = end;
-		}
+		rest = fraction_of(rest, &fraction);
 		if (to_ms(&tm, rest, fraction, ms) == 0)
 			return 0;
 	}
@@ -70,7 +92,9 @@ int when_parse(const char *text, int64_t *ms, struct err *e)
 
 	if (date(text, ms) == 0)
 		return 0;
-	if (*text && !*end && n >= 0) {
+	/* strtod() takes "inf" and others for numbers, too. */
+	if (digit(*text) && !text[strspn(text, "0123456789.")] && !*end &&
+	    n < SECONDS_MAX) {
 		*ms = (int64_t)(n * 1000);
 		return 0;
 	}
