@@ -188,18 +188,15 @@ int spec_log_driver(void *spec, const char *text, struct err *e)
 {
 	static const char *const names[] = { "local", "json-file", "journald",
 					     "syslog" };
-	struct spec *s = spec;
+	const char *driver = strcmp(text, "none") == 0 ? "none" : NULL;
 
-	if (strcmp(text, "none") == 0) {
-		s->log.driver = "none";
-		return 0;
-	}
 	/* Whatever it is called elsewhere, `vial logs` reads it here. */
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(text, names[i]) == 0)
-			s->log.driver = "local";
-	if (!s->log.driver)
+			driver = "local";
+	if (!driver)
 		return err_set(e, EINVAL, "'%s' is not none or local", text);
+	((struct spec *)spec)->log.driver = driver;
 	return 0;
 }
 
