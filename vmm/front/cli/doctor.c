@@ -2,11 +2,13 @@
 /* vial doctor: is this host able, and what is to be done where not. */
 #include "base/auto.h"
 #include "cli/cmd.h"
+#include "cli/colour.h"
 #include "run/check.h"
 
 #include <assert.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct doctor {
 	bool kvm, quiet, json;
@@ -32,9 +34,18 @@ static const char *const levels[] = {
 };
 static_assert(ARRAY_LEN(marks) == ARRAY_LEN(levels), "a level has no mark");
 
+static const enum colour colours[] = {
+	[CHECK_OK] = COLOUR_GREEN,
+	[CHECK_WARN] = COLOUR_YELLOW,
+	[CHECK_FAIL] = COLOUR_RED,
+};
+static_assert(ARRAY_LEN(marks) == ARRAY_LEN(colours), "a level has no colour");
+
 static void print_check(const struct check *c)
 {
-	printf("%-7s%-11s %s\n", marks[c->level], c->name, c->found);
+	printf("%s%-7s%s%-11s %s\n", colour(STDOUT_FILENO, colours[c->level]),
+	       marks[c->level], colour(STDOUT_FILENO, COLOUR_PLAIN), c->name,
+	       c->found);
 	if (*c->remedy)
 		printf("%18s -> %s\n", "", c->remedy);
 }
@@ -90,6 +101,7 @@ const struct cmd cmd_doctor = {
 	.usage = "[OPTIONS]",
 	.summary = "Say whether this host is able to run boxes.",
 	.opts = opts,
+	.example = "vial doctor\n",
 	.more = "Each check says what it found and what to do about it. The exit\n"
 		"status is 0 when boxes can be run, 1 when not.\n",
 	.run = doctor_main,

@@ -2,9 +2,13 @@
 /* vial help: the commands, and topics that are no command. */
 #include "base/auto.h"
 #include "cli/cmd.h"
+#include "cli/colour.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define NAMES_MAX 128
 
 static const struct topic {
 	const char *name, *summary, *text;
@@ -40,27 +44,55 @@ static const struct topic {
 	  "programs in the file of --json.\n" },
 };
 
+static void heading(const char *text)
+{
+	printf("%s%s%s\n", colour(STDOUT_FILENO, COLOUR_BOLD), text,
+	       colour(STDOUT_FILENO, COLOUR_PLAIN));
+}
+
 static void commands(void)
 {
 	printf("Usage: vial COMMAND [OPTIONS] ...\n\n"
 	       "Runs commands in microVMs: a kernel, memory and a disk of "
-	       "their own.\n\nCommands:\n");
+	       "their own.\n\n");
+	heading("Commands:");
 	for (size_t i = 0; cmds[i]; i++)
 		printf("  %-11s %s\n", cmds[i]->name, cmds[i]->summary);
 	printf("  %-11s %s\n", "help", "Explain a command or a topic.");
-	printf("\nTopics:\n");
+	printf("\n");
+	heading("Topics:");
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
 		printf("  %-11s %s\n", topics[i].name, topics[i].summary);
-	printf("\n'vial COMMAND --help' has the options, vial(1) everything.\n"
-	       "\nFirst steps:\n"
-	       "  vial doctor                         is this host able?\n"
+	printf("\n'vial COMMAND --help' has the options, vial-COMMAND(1) "
+	       "everything.\n\n");
+	heading("First steps:");
+	printf("  vial doctor                         is this host able?\n"
 	       "  vial run --rm IMAGE uname -a        a command in a box\n"
 	       "  vial run --rm -it IMAGE sh          a shell in one\n");
 }
 
+static int unknown(const char *word)
+{
+	const char *names[NAMES_MAX], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; cmds[i] && n < NAMES_MAX; i++)
+		names[n++] = cmds[i]->name;
+	for (size_t i = 0; i < ARRAY_LEN(topics) && n < NAMES_MAX; i++)
+		names[n++] = topics[i].name;
+	near = opt_nearest(word, names, n);
+	fprintf(stderr,
+		"vial: there is no help on '%s'%s%s%s\n"
+		"See 'vial help'.\n",
+		word, near ? ": did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
+	return CMD_FAILED;
+}
+
 int help_main(int argc, char **argv)
 {
-	if (argc < 1) {
+	if (argc < 1 || strcmp(argv[0], "--help") == 0 ||
+	    strcmp(argv[0], "-h") == 0) {
 		commands();
 		return 0;
 	}
@@ -74,7 +106,5 @@ int help_main(int argc, char **argv)
 			fputs(topics[i].text, stdout);
 			return 0;
 		}
-	fprintf(stderr, "vial: there is no help on '%s'\nSee 'vial help'.\n",
-		argv[0]);
-	return CMD_FAILED;
+	return unknown(argv[0]);
 }

@@ -103,5 +103,6 @@ const struct cmd cmd_version = {
 	.usage = "[OPTIONS]",
 	.summary = "Say what is installed.",
 	.opts = opts,
+	.example = "vial version -f '{{.Server.Version}}'\n",
 	.run = version_main,
 };
