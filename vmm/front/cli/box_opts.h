@@ -33,7 +33,9 @@
 		"From that signal to KILL (default: 10s)"),                    \
 	OPT_GROUP("The machine"),                                              \
 	OPT_SET(0, "cpus", spec_cpus, "N",                                     \
-		"CPUs, rounded up (default: the host's, at most 8)"),          \
+		"CPUs, also a part of one (default: the host's, at most 8)"),  \
+	OPT_SET(0, "cpuset-cpus", spec_cpuset, "LIST",                         \
+		"Only on these CPUs of the host, such as 0-3,6"),              \
 	OPT_SET('m', "memory", spec_memory, "SIZE",                            \
 		"Memory, such as 256m or 2g (default: 512m)"),                 \
 	OPT_SET(0, "pids-limit", spec_pids, "N",                               \
@@ -42,6 +44,12 @@
 		 "A resource limit, such as nofile=1024"),                     \
 	OPT_SET(0, "shm-size", spec_shm, "SIZE",                               \
 		"Size of /dev/shm (default: 64m)"),                            \
+	OPT_SET(0, "disk-bps", spec_disk_bps, "SIZE",                          \
+		"Bytes a second the disk reads and writes at most"),           \
+	OPT_SET(0, "disk-iops", spec_disk_iops, "N",                           \
+		"The same in operations"),                                     \
+	OPT_SET(0, "console-bps", spec_console_bps, "SIZE",                    \
+		"Bytes a second of the kernel's console that are kept"),       \
 	OPT_STR(0, "kernel", struct spec, kernel, "FILE",                      \
 		"Boot this kernel (vmlinux or bzImage)"),                      \
 	OPT_GROUP("Files"),                                                    \
@@ -153,6 +161,14 @@
 		    "there is no network yet"),                                \
 	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \
 		    "host's devices"),                                         \
+	OPT_REFUSED(0, "device-read-bps", "PATH:RATE", NULL,                   \
+		    "a box has a disk of its own: use --disk-bps"),            \
+	OPT_REFUSED(0, "device-write-bps", "PATH:RATE", NULL,                  \
+		    "a box has a disk of its own: use --disk-bps"),            \
+	OPT_REFUSED(0, "device-read-iops", "PATH:RATE", NULL,                  \
+		    "a box has a disk of its own: use --disk-iops"),           \
+	OPT_REFUSED(0, "device-write-iops", "PATH:RATE", NULL,                 \
+		    "a box has a disk of its own: use --disk-iops"),           \
 	OPT_REFUSED(0, "device", "DEVICE", NULL, "a guest has none of the "    \
 		    "host's devices")
 /* clang-format on */

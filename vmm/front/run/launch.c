@@ -69,6 +69,8 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 {
 	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
 	struct plan_mounts pm;
+	Vial__Plan__Rate rate = VIAL__PLAN__RATE__INIT;
+	Vial__Plan__Rate console = VIAL__PLAN__RATE__INIT;
 	char box[BOX_SHORT_LEN + 1], serial[] = "root";
 	autofree char *cmdline = strdup(p->cmdline);
 	uint32_t base = SHIM_FD_IMAGE;
@@ -84,6 +86,10 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	pm.disk[0].n_base_fds = 1;
 	pm.disk[0].base_fds = &base;
 	pm.disk[0].overlay_fd = SHIM_FD_OVERLAY;
+	rate.bytes = p->limits.disk_bps;
+	rate.ops = p->limits.disk_iops;
+	console.bytes = p->limits.console_bps;
+	plan.console_rate = &console;
 	plan.generation = 1;
 	plan.id = box;
 	plan.vcpus = p->vcpus;
@@ -98,7 +104,10 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.vsock_fd = SHIM_FD_VSOCK;
 	plan.lock_fd = SHIM_FD_LOCK;
 	put_mounts(&plan, &pm, p->mounts);
+	for (size_t i = 0; i < plan.n_disks; i++) /* each, by itself */
+		plan.disks[i]->rate = &rate;
 	plan.tied = true;
+	plan.balloon = true;
 	plan.verbose = p->verbose;
 	chan_init(&c, fd);
 	r = chan_send(&c, &plan.base);
@@ -189,6 +198,8 @@ static void clean_up(struct launch *l)
 		nanosleep(&pause, NULL);
 	if (l->info.brief)
 		state_remove(&l->box);
+	else
+		limits_clean(&l->box);
 }
 
 void launch_end(struct launch *l, struct shim_msg *last)

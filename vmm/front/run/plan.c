@@ -196,9 +196,13 @@ static int check_copies(const struct spec *s, struct err *e)
 int plan_open(struct plan *p, const struct spec *s, struct err *e)
 {
 	const char *cmdline = getenv("VIAL_KERNEL_ARGS");
+	unsigned cpus = plan_host_cpus();
 
 	*p = (struct plan)PLAN_INIT;
-	p->vcpus = s->cpus ? s->cpus : MIN(plan_host_cpus(), CPUS_DEFAULT_MAX);
+	p->limits = s->limits;
+	if (limits_check(&p->limits, &cpus, e) < 0)
+		return -e->code;
+	p->vcpus = s->cpus ? s->cpus : MIN(cpus, CPUS_DEFAULT_MAX);
 	p->ram_bytes = s->ram_bytes;
 	p->verbose = s->debug;
 	p->cmdline = cmdline ? cmdline : KERNEL_CMDLINE;

@@ -15,6 +15,7 @@
 struct plan {
 	unsigned vcpus;
 	uint64_t ram_bytes;
+	struct limits limits; /* its strings are the spec's */
 	const char *cmdline;
 	bool verbose;
 	int kvm, kernel, initramfs, image, overlay; /* owned */

@@ -133,8 +133,11 @@ static void exec_monitor(const struct shim *s, pid_t parent)
 
 static int start_monitor(struct shim *s, struct err *e)
 {
+	const struct limits *l = &s->c->plan->limits;
 	pid_t self = getpid();
 
+	if (limits_enter(l, e) < 0)
+		return -e->code;
 	s->monitor = fork();
 	if (s->monitor < 0)
 		return err_sys(e, "start the monitor");
@@ -143,6 +146,10 @@ static int start_monitor(struct shim *s, struct err *e)
 	s->pidfd = (int)syscall(SYS_pidfd_open, s->monitor, 0);
 	if (s->pidfd < 0) {
 		err_sys(e, "watch the monitor");
+		kill(s->monitor, SIGKILL);
+		return -e->code;
+	}
+	if (limits_hold(l, &s->box, s->monitor, e) < 0) {
 		kill(s->monitor, SIGKILL);
 		return -e->code;
 	}
@@ -238,5 +245,7 @@ void shim_main(struct shim_conf *c)
 	look_after(&s);
 	if (c->brief)
 		state_remove(&s.box);
+	else
+		limits_clean(&s.box);
 	_exit(0);
 }

@@ -198,11 +198,6 @@ int spec_hostname(void *spec, const char *text, struct err *e)
 	return 0;
 }
 
-int spec_cpus(void *spec, const char *text, struct err *e)
-{
-	return parse_cpus(text, &((struct spec *)spec)->cpus, e);
-}
-
 int spec_memory(void *spec, const char *text, struct err *e)
 {
 	struct spec *s = spec;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "run/limits.h"
 #include "run/parse.h"
 #include "run/spec_mounts.h"
 #include "run/strv.h"
@@ -65,6 +66,7 @@ struct spec {
 	struct spec_mounts mounts;
 	struct strv volumes_from; /* BOX[:ro]; create.h makes them mounts */
 	unsigned cpus;		/* 0: as many as we may use, at most 8 */
+	struct limits limits;
 	uint64_t ram_bytes;
 	uint64_t shm_bytes;	/* 0: the agent's default */
 	uint64_t timeout_ms;	/* 0: none */
@@ -98,6 +100,10 @@ int spec_group(void *spec, const char *text, struct err *e);
 int spec_name(void *spec, const char *text, struct err *e);
 int spec_hostname(void *spec, const char *text, struct err *e);
 int spec_cpus(void *spec, const char *text, struct err *e);
+int spec_cpuset(void *spec, const char *text, struct err *e);
+int spec_disk_bps(void *spec, const char *text, struct err *e);
+int spec_disk_iops(void *spec, const char *text, struct err *e);
+int spec_console_bps(void *spec, const char *text, struct err *e);
 int spec_memory(void *spec, const char *text, struct err *e);
 int spec_shm(void *spec, const char *text, struct err *e);
 int spec_timeout(void *spec, const char *text, struct err *e);

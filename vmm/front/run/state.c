@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "run/limits.h"
 #include "run/names.h"
 #include "run/where.h"
 
@@ -110,6 +111,8 @@ void state_remove(struct box *b)
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *de;
 
+	if (b->dir >= 0)
+		limits_clean(b);
 	while (d && (de = readdir(d)) != NULL)
 		if (de->d_name[0] != '.')
 			unlinkat(b->dir, de->d_name, 0);
@@ -219,6 +222,7 @@ static bool bury(struct box *b, struct box_info *info)
 		state_remove(b);
 		return false;
 	}
+	limits_clean(b);
 	snprintf(info->status, sizeof(info->status), "exited");
 	snprintf(info->reason, sizeof(info->reason),
 		 "the box was killed, or the host went down");

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h - what a box may take of the host, besides memory and disk space.
+ *
+ * A share of CPU time is kept by a control group around the monitor, made only
+ * when there is one (jail/boxgroup.h); which CPUs, by the monitor's affinity,
+ * which needs no rights and which the jail lets nobody change; rates by the
+ * monitor's devices. The group's path is in the box's file "cgroup", so that
+ * whoever cleans up behind a crash finds it. */
+#pragma once
+
+#include "base/err.h"
+#include "run/state.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* 0 or NULL: no limit. */
+struct limits {
+	uint64_t cpu_milli; /* thousandths of a CPU; not set for whole ones,
+			       of which the guest has no more anyway */
+	const char *cpuset; /* "0-3,6" */
+	uint64_t disk_bps, disk_iops, console_bps;
+};
+
+/* Whether this host can keep them, before anything is made. cpus: how many the
+ * box may use. */
+int limits_check(const struct limits *l, unsigned *cpus, struct err *e);
+/* For the process that starts the monitor: its children inherit the CPUs. */
+int limits_enter(const struct limits *l, struct err *e);
+/* The monitor, which has just been started. */
+int limits_hold(const struct limits *l, const struct box *b, pid_t monitor,
+		struct err *e);
+/* The monitor has ended: takes its group away. Silent when there is none. */
+void limits_clean(const struct box *b);
