@@ -21,6 +21,9 @@ Q     = $(if $(filter 0,$(V)),@)
 say   = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 VERSION := 0.1.0
+# What images and docker's programs call it.
+OCI_ARCH_x86_64  := amd64
+OCI_ARCH_aarch64 := arm64
 WERROR  ?= $(if $(CI),-Werror)
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -28,8 +31,8 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection \
 	-fstack-clash-protection
 INC  := -I. -Ivmm -Ivmm/monitor -Ivmm/front -I$(B)/gen -isystem /usr/include/libnl3
-COMMON := -std=gnu11 -g -D_GNU_SOURCE -DVIAL_VERSION='"$(VERSION)"' $(WARN) \
-	$(WERROR) $(INC)
+COMMON := -std=gnu11 -g -D_GNU_SOURCE -DVIAL_VERSION='"$(VERSION)"' \
+	-DVIAL_OCI_ARCH='"$(OCI_ARCH_$(ARCH))"' $(WARN) $(WERROR) $(INC)
 
 # ---- flavours -------------------------------------------------------------
 
@@ -221,7 +224,7 @@ fuzz: setup
 
 # Static, so that the same file runs here, in the lab and in a guest.
 BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart execrate hello spawn stream \
-	usage)
+	tree usage)
 .PHONY: bench-bins
 bench-bins: $(BENCH_BIN)
 $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \

@@ -143,7 +143,7 @@
 		    "there is one runtime"),                                   \
 	OPT_IGNORED(0, "storage-opt", "NAME=VALUE", NULL,                      \
 		    "the image's size is the disk's"),                         \
-	OPT_IGNORED(0, "platform", "NAME", "linux/amd64|linux",                \
+	OPT_IGNORED(0, "platform", "NAME", "linux/" VIAL_OCI_ARCH "|linux",    \
 		    "the guest is what the host is"),                          \
 	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \
 		    "there is no network yet"),                                \

@@ -35,14 +35,6 @@ static void print_part(const char *what, enum where_part part)
 	       where_part(part, path, &e) < 0 ? "not found" : path);
 }
 
-/* As docker's programs spell a CPU. */
-static const char *cpu_name(const char *machine)
-{
-	if (strcmp(machine, "x86_64") == 0)
-		return "amd64";
-	return strcmp(machine, "aarch64") == 0 ? "arm64" : machine;
-}
-
 /* docker has a client and a server, and callers ask either for what they may
  * do; here both are this program. In a template the name is APIVersion, in
  * JSON it is ApiVersion. */
@@ -51,7 +43,7 @@ static json_t *side(const struct utsname *u)
 	return json_pack("{s:s s:s s:s s:s s:s s:s s:[{s:s s:s}]}", "Version",
 			 CMD_DOCKER_VERSION, "APIVersion", CMD_DOCKER_API,
 			 "ApiVersion", CMD_DOCKER_API, "Os", "linux", "Arch",
-			 cpu_name(u->machine), "KernelVersion", u->release,
+			 VIAL_OCI_ARCH, "KernelVersion", u->release,
 			 "Components", "Name", "vial", "Version", VIAL_VERSION);
 }
 

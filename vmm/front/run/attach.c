@@ -65,7 +65,8 @@ int attach_keys(const char *text, unsigned char keys[DETACH_KEYS_MAX],
 		struct err *e)
 {
 	autofree char *copy = strdup(text ? text : "ctrl-p,ctrl-q");
-	char *next = copy, *word;
+	char *next = copy;
+	const char *word;
 	int n = 0;
 
 	if (!copy)
@@ -307,12 +308,19 @@ static int status_left(const struct box *b, struct err *e)
 	return info.exit_status;
 }
 
+static void replay_last(const struct box *b, const struct attach *a)
+{
+	autofree char *last = NULL;
+	size_t n = a->replay ? boxlog_last(b->dir, 1, a->replay, &last) : 0;
+
+	if (n > 0)
+		fd_write_full(STDOUT_FILENO, last, n);
+}
+
 int attach_box(const struct box *b, const struct attach *a, struct err *e)
 {
 	struct attached x = { .a = a, .pipe = -1, .status = -EPIPE };
 	autoclose int fd = keep_dial(b->dir, e);
-	autofree char *last = NULL;
-	size_t n;
 	int r;
 
 	if (fd < 0)
@@ -322,9 +330,7 @@ int attach_box(const struct box *b, const struct attach *a, struct err *e)
 	x.nkeys = attach_keys(a->detach_keys, x.keys, e);
 	if (x.nkeys < 0 || loop_init(&x.loop, NULL, e) < 0)
 		return -e->code;
-	n = a->replay ? boxlog_last(b->dir, 1, a->replay, &last) : 0;
-	if (n > 0)
-		fd_write_full(STDOUT_FILENO, last, n);
+	replay_last(b, a);
 	r = attach_start(&x, e);
 	while (r == 0 && !x.over)
 		if (loop_once(&x.loop, -1) < 0)

@@ -17,9 +17,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-typedef int copy_job(const struct spec_copy *what, int fd,
-		     struct copy_result *res, struct err *e);
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -43,9 +40,10 @@ char *copy_in_target(const struct spec_copy *what)
 	return len > 1 ? strndup(what->guest, len - 1) : strdup("/");
 }
 
-static int do_in(const struct spec_copy *what, int fd, struct copy_result *res,
+static int do_in(const void *arg, int fd, struct copy_result *res,
 		 struct err *e)
 {
+	const struct spec_copy *what = arg;
 	bool to_root = strcmp(what->guest, "/") == 0;
 	struct pack_stats st = { 0 };
 	int r = pack_tree(what->host, base_name(what->guest), to_root, fd, &st,
@@ -58,9 +56,10 @@ static int do_in(const struct spec_copy *what, int fd, struct copy_result *res,
 	return r;
 }
 
-static int do_out(const struct spec_copy *what, int fd, struct copy_result *res,
+static int do_out(const void *arg, int fd, struct copy_result *res,
 		  struct err *e)
 {
+	const struct spec_copy *what = arg;
 	struct unpack_stats st = { 0 };
 	int r = unpack_tree(fd, what->host, base_name(what->guest), &st, e);
 
@@ -89,8 +88,8 @@ static int take_answer(int fd, struct err *e)
 	return 0;
 }
 
-static void child(copy_job *job, const struct spec_copy *what, int fd,
-		  int pipe_fd, pid_t parent)
+static void child(copy_job *job, const void *what, int fd, int pipe_fd,
+		  pid_t parent)
 {
 	int low = MIN(fd, pipe_fd), high = MAX(fd, pipe_fd);
 	struct copy_result res = { 0 };
@@ -129,14 +128,14 @@ static void result_ready(struct watch *w, uint32_t events)
 	(void)events;
 	if (n != sizeof(c->result)) {
 		c->result = (struct copy_result){ 0 };
-		err_set(&c->result.err, EPIPE, "the copying process died");
+		err_set(&c->result.err, ECHILD, "the copying process died");
 	}
 	copy_fini(c);
 	c->done(c);
 }
 
-static int copy_start(struct copy *c, struct loop *l, copy_job *job,
-		      const struct spec_copy *what, int fd, struct err *e)
+int copy_start(struct copy *c, struct loop *l, copy_job *job, const void *what,
+	       int fd, struct err *e)
 {
 	pid_t self = getpid();
 	int p[2];

@@ -31,6 +31,13 @@ struct copy {
 	void (*done)(struct copy *c); /* in the loop, once */
 };
 
+/* What the child does. fd is the stream, blocking; what follows the agent's
+ * answer is next. Whatever else it needs it opens itself; 0 to 2 are open. */
+typedef int copy_job(const void *what, int fd, struct copy_result *res,
+		     struct err *e);
+int copy_start(struct copy *c, struct loop *l, copy_job *job, const void *what,
+	       int fd, struct err *e);
+
 /* fd is a fresh stream to the agent (dial_stream); it is borrowed and must
  * stay open until the agent has said TarDone. */
 int copy_in_start(struct copy *c, struct loop *l, const struct spec_copy *what,

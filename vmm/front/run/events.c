@@ -39,9 +39,21 @@ static void on_failed(struct run *r, const Vial__Agent__Failed *f)
 	}
 }
 
+static void health_changed(struct health *h, const char *status,
+			   unsigned failures)
+{
+	struct run *r = container_of(h, struct run, health);
+
+	snprintf(r->launch.info.health, sizeof(r->launch.info.health), "%s",
+		 status);
+	r->launch.info.health_failures = failures;
+	run_record(r, r->launch.info.status);
+}
+
 static void on_started(struct run *r)
 {
 	struct winsize size;
+	struct err ignored;
 
 	report_mark(r->report, TIME_STARTED);
 	r->started = true;
@@ -50,6 +62,8 @@ static void on_started(struct run *r)
 		run_record(r, "running");
 	}
 	boxevents_add(&r->launch.info, "start", NULL, NULL);
+	r->health.changed = health_changed;
+	health_start(&r->health, &r->loop, &r->guest, r->spec, &ignored);
 	if (!r->spec->tty || r->how->detached)
 		return;
 	if (r->spec->interactive)
@@ -66,11 +80,20 @@ static void on_stats(struct run *r, const Vial__Agent__StatsReply *s)
 	r->stats = true;
 }
 
+/* What hung when the time was up, for `vial logs --report`. */
+static void on_report(struct run *r, const char *text)
+{
+	struct err ignored;
+
+	state_put(&r->launch.box, "report.txt", text, &ignored);
+}
+
 static void on_exited(struct run *r, const Vial__Agent__Exited *x)
 {
 	if (x->key != r->key || r->exited)
 		return;
 	r->exited = true;
+	health_stop(&r->health);
 	term_restore();
 	timer_set(&r->limit, 0);
 	/* The end itself is told when the output is complete. */
@@ -81,6 +104,8 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 {
 	struct run *r = container_of(g, struct run, guest);
 
+	if (health_heard(&r->health, ev))
+		return;
 	switch (ev->ev_case) {
 	case VIAL__AGENT__EVENT__EV_SETUP_DONE:
 		report_mark(r->report, TIME_SETUP);
@@ -104,6 +129,10 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 		break;
 	case VIAL__AGENT__EVENT__EV_STATS:
 		on_stats(r, ev->stats);
+		break;
+	case VIAL__AGENT__EVENT__EV_REPORT:
+		if (ev->report->key == r->key)
+			on_report(r, ev->report->text);
 		break;
 	default:
 		break; /* Hello, and what newer agents may add */

@@ -16,8 +16,8 @@
 struct pack {
 	struct archive *in, *out;
 	struct archive_entry_linkresolver *links;
-	const char *as_name; /* NULL: a directory */
-	bool skip_top;
+	const struct pack_how *how;
+	bool dir; /* what is packed is one, and the working directory */
 	int fd;
 	struct pack_stats *st;
 };
@@ -59,6 +59,28 @@ static int pack_data(struct pack *p, const char *name, struct err *e)
 	}
 }
 
+/* What is read as "." and "./x" is called name and name/x. */
+static int pack_name(const struct pack *p, struct archive_entry *entry,
+		     struct err *e)
+{
+	const char *top = p->how->name;
+	const char *name = archive_entry_pathname(entry);
+	autofree char *path = NULL;
+
+	if (!p->dir || strcmp(name, ".") == 0) {
+		archive_entry_set_pathname(entry, top);
+		return 0;
+	}
+	if (strcmp(top, ".") == 0)
+		return 0;
+	if (strncmp(name, "./", 2) == 0)
+		name += 2;
+	if (asprintf(&path, "%s/%s", top, name) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	archive_entry_set_pathname(entry, path);
+	return 0;
+}
+
 static int pack_entry(struct pack *p, struct archive_entry *entry,
 		      struct err *e)
 {
@@ -68,10 +90,11 @@ static int pack_entry(struct pack *p, struct archive_entry *entry,
 
 	if (!name || archive_entry_filetype(entry) == AE_IFSOCK)
 		return 0;
-	if (p->as_name)
-		archive_entry_set_pathname(entry, p->as_name);
-	else if (p->skip_top && strcmp(name, ".") == 0)
+	if (p->dir && p->how->skip_top && strcmp(name, ".") == 0)
 		return 0;
+	if (pack_name(p, entry, e) < 0)
+		return -e->code;
+	name = archive_entry_pathname(entry);
 	archive_entry_set_uname(entry, NULL);
 	archive_entry_set_gname(entry, NULL);
 	archive_entry_linkify(p->links, &entry, &spare);
@@ -120,7 +143,10 @@ static int pack_open(struct pack *p, const char *path, struct err *e)
 	archive_entry_linkresolver_set_strategy(
 		p->links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
 	/* The path itself may be a link; what is below stays one. */
-	archive_read_disk_set_symlink_hybrid(p->in);
+	if (p->how->physical)
+		archive_read_disk_set_symlink_physical(p->in);
+	else
+		archive_read_disk_set_symlink_hybrid(p->in);
 	archive_read_disk_set_behavior(
 		p->in, ARCHIVE_READDISK_NO_ACL | ARCHIVE_READDISK_NO_XATTR |
 			       ARCHIVE_READDISK_NO_FFLAGS |
@@ -135,24 +161,36 @@ static int pack_open(struct pack *p, const char *path, struct err *e)
 	return 0;
 }
 
-int pack_tree(const char *path, const char *as_name, int skip_top, int fd,
-	      struct pack_stats *st, struct err *e)
+int pack_as(const struct pack_how *how, int fd, struct pack_stats *st,
+	    struct err *e)
 {
-	struct pack p = { .fd = fd, .st = st, .skip_top = skip_top };
+	struct pack p = { .fd = fd, .st = st, .how = how };
 	struct stat sb;
 	int r;
 
-	if (stat(path, &sb) < 0)
-		return err_sys(e, "%s", path);
-	if (!S_ISDIR(sb.st_mode))
-		p.as_name = as_name;
-	else if (chdir(path) < 0)
-		return err_sys(e, "%s", path);
-	r = pack_open(&p, p.as_name ? path : ".", e);
+	if ((how->physical ? lstat(how->path, &sb) : stat(how->path, &sb)) < 0)
+		return err_sys(e, "%s", how->path);
+	p.dir = S_ISDIR(sb.st_mode);
+	if (p.dir && chdir(how->path) < 0)
+		return err_sys(e, "%s", how->path);
+	r = pack_open(&p, p.dir ? "." : how->path, e);
 	if (r == 0)
 		r = pack_all(&p, e);
 	archive_entry_linkresolver_free(p.links);
 	archive_read_free(p.in);
 	archive_write_free(p.out);
 	return r;
+}
+
+int pack_tree(const char *path, const char *as_name, int skip_top, int fd,
+	      struct pack_stats *st, struct err *e)
+{
+	struct pack_how how = { .path = path,
+				.name = as_name,
+				.skip_top = skip_top };
+	struct stat sb;
+
+	if (stat(path, &sb) == 0 && S_ISDIR(sb.st_mode))
+		how.name = ".";
+	return pack_as(&how, fd, st, e);
 }

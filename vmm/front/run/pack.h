@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pack_stats {
@@ -16,3 +17,13 @@ struct pack_stats {
  * attributes; sockets are left out. */
 int pack_tree(const char *path, const char *as_name, int skip_top, int fd,
 	      struct pack_stats *st, struct err *e);
+
+/* The same, with a say in the names. */
+struct pack_how {
+	const char *path;
+	const char *name; /* of the entry for path, be it a folder or not */
+	bool skip_top;
+	bool physical; /* a link at the end of path stays one */
+};
+int pack_as(const struct pack_how *how, int fd, struct pack_stats *st,
+	    struct err *e);

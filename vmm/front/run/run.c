@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/auto.h"
+#include "run/boxevents.h"
 #include "run/create.h"
 #include "run/plan.h"
 #include "run/run_priv.h"
@@ -34,12 +35,14 @@ static uint64_t boot_limit_ms(void)
 void run_record(struct run *r, const char *status)
 {
 	struct box_info *info = &r->launch.info;
+	const struct box_info before = *info;
 	struct err ignored;
 
 	snprintf(info->status, sizeof(info->status), "%s", status);
 	/* A brief box has nobody to read it but `vial ps`. */
 	if (r->launch.box.dir >= 0)
 		state_write(&r->launch.box, info, &ignored);
+	boxevents_changed(&before, info);
 }
 
 void run_tell(struct run *r, int status, const char *message)
@@ -54,6 +57,8 @@ void run_tell(struct run *r, int status, const char *message)
 static int run_take(struct run *r, struct plan *plan, struct box *b,
 		    struct box_info *info, struct err *e)
 {
+	bool mem;
+
 	if (r->how->box) {
 		*b = *r->how->box;
 		*info = *r->how->info;
@@ -68,7 +73,9 @@ static int run_take(struct run *r, struct plan *plan, struct box *b,
 	/* From here on it is ours to end. */
 	r->launch.box = *b;
 	r->launch.info = *info;
-	return plan_open_disk(plan, info->brief ? -1 : b->dir, e);
+	/* A brief box has a disk when somebody has copied into it before. */
+	mem = info->brief && faccessat(b->dir, "disk", F_OK, 0) < 0;
+	return plan_open_disk(plan, mem ? -1 : b->dir, e);
 }
 
 /* The share outlives the plan: it is a child, and ends with the box. */
@@ -215,6 +222,8 @@ static void run_record_end(struct run *r)
 	struct box_info *info = &r->launch.info;
 	bool ran = r->started || r->report->reason != REPORT_NOT_STARTED;
 
+	if (r->how->visit)
+		return;
 	snprintf(info->reason, sizeof(info->reason), "%s", r->report->message);
 	info->finished = state_now();
 	info->exit_status = r->report->status;
@@ -222,6 +231,10 @@ static void run_record_end(struct run *r)
 	info->pid = 0;
 	if (r->launch.box.dir >= 0 && !info->brief)
 		run_record(r, ran ? "exited" : "created");
+	if (ran && r->launch.box.dir >= 0)
+		boxevents_ended(info);
+	if (ran && r->stopping)
+		boxevents_add(info, "stop", NULL, NULL);
 }
 
 static void run_close(struct run *r)
@@ -232,6 +245,7 @@ static void run_close(struct run *r)
 	copy_fini(&r->copy);
 	stdio_fini(&r->io);
 	guest_close(&r->guest);
+	health_stop(&r->health);
 	run_unwatch(r);
 	report_end(r->report, REPORT_ERROR, STATUS_VIAL,
 		   "the box ended before the command");
@@ -272,6 +286,8 @@ void run_box(const struct spec *s, struct report *report,
 		report_end(report, REPORT_ERROR, STATUS_VIAL, "%s", e.msg);
 	} else if (run_greet(&r, &e) < 0) {
 		run_unreached(&r, &e);
+	} else if (how->visit) {
+		run_visited(&r);
 	} else {
 		run_command(&r);
 		run_copy_out(&r);

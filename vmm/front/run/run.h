@@ -25,9 +25,19 @@
  * Who ends what when somebody is killed is in shim.h. */
 #pragma once
 
+#include "base/loop.h"
 #include "run/report.h"
 #include "run/spec.h"
 #include "run/state.h"
+
+/* A box that was booted without its command (visit.h). */
+struct run_visit {
+	struct loop *loop;
+	int boxdir;
+	/* The box or its client is at its end: leave. */
+	bool (*over)(const struct run_visit *v);
+	const void *run;
+};
 
 struct run_how {
 	struct box *box;	/* locked and taken over; NULL: make one */
@@ -37,6 +47,9 @@ struct run_how {
 	/* detached: told once, when the command has started (status -1) or
 	 * will not. */
 	void (*started)(void *arg, int status, const char *message);
+	/* Instead of the command, and of all the spec does for it. The box's
+	 * record stays as it is. */
+	void (*visit)(void *arg, const struct run_visit *v);
 	void *arg;
 };
 

@@ -7,6 +7,7 @@
 #include "run/boxmounts.h"
 #include "run/copy.h"
 #include "run/guest.h"
+#include "run/health.h"
 #include "run/keep.h"
 #include "run/launch.h"
 #include "run/report.h"
@@ -33,7 +34,9 @@ struct run {
 	struct keep keep;
 	struct timer grace;	/* between a stop's signal and KILL */
 	bool grace_over;	/* KILL was sent */
+	bool stopping;		/* somebody asked it to end */
 	struct boxlog log;
+	struct health health;
 	struct guest guest;
 	struct stdio io;
 	uint64_t key;		/* the command's */
@@ -72,6 +75,9 @@ void run_copy_out(struct run *r);
 void run_stats(struct run *r);
 /* Switches the guest off in order. */
 void run_power_off(struct run *r);
+
+/* visit.c: instead of the command, to the end of the guest. */
+void run_visited(struct run *r);
 
 /* serve.c: what other clients ask for. */
 int run_serve(struct run *r, struct err *e);

@@ -3,6 +3,7 @@
 #include "run/run_priv.h"
 
 #include "base/auto.h"
+#include "run/boxevents.h"
 #include "run/control.h"
 
 #include <errno.h>
@@ -16,6 +17,15 @@
 static struct run *run_of(struct keep_client *c)
 {
 	return container_of(c->keep, struct run, keep);
+}
+
+static void send_signal(struct run *r, int signo, bool group)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", signo);
+	boxevents_add(&r->launch.info, "kill", "signal", text);
+	guest_signal(&r->guest, r->key, signo, group);
 }
 
 /* ---- stopping ---- */
@@ -56,7 +66,7 @@ void run_stop(struct run *r, int signo, uint64_t grace_ms)
 		control_resume(r->launch.box.dir, &ignored);
 		run_record(r, "running");
 	}
-	guest_signal(&r->guest, r->key, signo, false);
+	send_signal(r, signo, false);
 	r->grace_over = signo == SIGKILL;
 	timer_set(&r->grace, r->grace_over ? DEAD_MS : MAX(grace_ms, 1ull));
 }
@@ -71,6 +81,7 @@ static void on_stop(struct run *r, struct keep_client *c,
 		return;
 	}
 	c->waits = true;
+	r->stopping = s->signal != SIGKILL;
 	keep_answer(c, 0, NULL);
 	run_stop(r, (int)s->signal, grace);
 }
@@ -86,7 +97,7 @@ static void on_signal(struct run *r, struct keep_client *c,
 	if (s->signal == SIGKILL)
 		run_stop(r, SIGKILL, 0);
 	else
-		guest_signal(&r->guest, r->key, (int)s->signal, s->group);
+		send_signal(r, (int)s->signal, s->group);
 }
 
 /* ---- attaching ---- */

@@ -80,27 +80,28 @@ int spec_cap_drop(void *spec, const char *text, struct err *e)
 /* NAME:ADDRESS or NAME=ADDRESS; an IPv6 address may stand in brackets. */
 int spec_host(void *spec, const char *text, struct err *e)
 {
-	size_t name = strcspn(text, ":=");
-	autofree char *address = NULL, *full = NULL;
+	size_t name = strcspn(text, ":="), len;
+	const char *at = text + name + (text[name] != '\0');
+	char address[INET6_ADDRSTRLEN] = "";
 	unsigned char raw[sizeof(struct in6_addr)];
-	size_t len;
+	char full[256];
 
 	if (name == 0 || !text[name])
 		return err_set(e, EINVAL, "'%s' is not NAME:ADDRESS", text);
-	address = strdup(text + name + 1);
-	if (!address)
-		return err_set(e, ENOMEM, "out of memory");
-	len = strlen(address);
-	if (len > 1 && address[0] == '[' && address[len - 1] == ']') {
-		memmove(address, address + 1, len);
-		address[len - 2] = '\0';
+	len = strlen(at);
+	if (len > 1 && at[0] == '[' && at[len - 1] == ']') {
+		at++;
+		len -= 2;
 	}
+	if (len < sizeof(address))
+		memcpy(address, at, len);
 	if (inet_pton(AF_INET, address, raw) != 1 &&
 	    inet_pton(AF_INET6, address, raw) != 1)
 		return err_set(e, EINVAL, "'%s': '%s' is not an IP address",
-			       text, address);
-	if (asprintf(&full, "%.*s:%s", (int)name, text, address) < 0)
-		return err_set(e, ENOMEM, "out of memory");
+			       text, at);
+	if (snprintf(full, sizeof(full), "%.*s:%s", (int)name, text, address) >=
+	    (int)sizeof(full))
+		return err_set(e, ENAMETOOLONG, "'%.64s...': too long", text);
 	return add(&((struct spec *)spec)->hosts, full, e);
 }
 

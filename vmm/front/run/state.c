@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "run/boxevents.h"
 #include "run/limits.h"
 #include "run/names.h"
 #include "run/where.h"
@@ -105,6 +106,9 @@ bool state_alive(const struct box *b)
 
 void state_remove(struct box *b)
 {
+	struct box_info info = { 0 };
+	struct err ignored;
+	bool was = b->dir >= 0 && state_read(b, &info, &ignored) == 0;
 	int fd = b->dir >= 0
 		       ? openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 		       : -1;
@@ -122,6 +126,8 @@ void state_remove(struct box *b)
 		close(fd);
 	if (b->root >= 0)
 		unlinkat(b->root, b->id, AT_REMOVEDIR);
+	if (was)
+		boxevents_add(&info, "destroy", NULL, NULL);
 	state_close(b);
 }
 
@@ -219,6 +225,8 @@ static bool bury(struct box *b, struct box_info *info)
 		return true;
 	}
 	if (info->brief) {
+		info->exit_status = 137;
+		boxevents_ended(info);
 		state_remove(b);
 		return false;
 	}
@@ -230,6 +238,7 @@ static bool bury(struct box *b, struct box_info *info)
 	info->exit_status = 137;
 	info->pid = 0;
 	state_write(b, info, &ignored);
+	boxevents_ended(info);
 	close(take_fd(&b->lock));
 	return true;
 }
@@ -439,6 +448,8 @@ int state_create(struct box *b, struct box_info *info, struct err *e)
 			     f.root[place] < 0 ? f.root[0] : f.root[place], e);
 	if (r < 0)
 		state_remove(b);
+	else
+		boxevents_add(info, "create", NULL, NULL);
 	folders_close(&f);
 	return r;
 }
@@ -456,8 +467,10 @@ int state_rename(const struct box *b, struct box_info *info, const char *name,
 	r = pick_name(&f, &next, e);
 	if (r == 0)
 		r = state_write(b, &next, e);
-	if (r == 0)
+	if (r == 0) {
+		boxevents_add(&next, "rename", "oldName", info->name);
 		*info = next;
+	}
 	folders_close(&f);
 	return r;
 }

@@ -19,7 +19,7 @@
 
 struct unpack {
 	struct archive *in, *out;
-	const char *top;
+	const struct unpack_how *how;
 	int fd;
 	uint8_t *buf;
 	struct unpack_stats *st;
@@ -51,15 +51,25 @@ static bool is_dots(const char *s, size_t len)
 	return len == 2 && s[0] == '.' && s[1] == '.';
 }
 
-/* Relative, without "..", and top or below it. A "./" in front is allowed. */
-static bool path_ok(const char *path, const char *top)
+/* What is below top, "" for top itself; NULL: it is elsewhere. */
+static const char *below(const char *path, const char *top)
 {
 	size_t len = strlen(top);
 
 	while (path[0] == '.' && path[1] == '/')
-		path += 2;
+		path += 1 + strspn(path + 1, "/");
+	if (strcmp(top, ".") == 0)
+		return strcmp(path, ".") == 0 ? "" : path;
 	if (strncmp(path, top, len) != 0 ||
 	    (path[len] != '\0' && path[len] != '/'))
+		return NULL;
+	return path + len + strspn(path + len, "/");
+}
+
+/* Relative, without "..", and top or below it. A "./" in front is allowed. */
+static bool path_ok(const char *path, const char *top)
+{
+	if (*path == '/' || !below(path, top))
 		return false;
 	while (*path) {
 		size_t n = strcspn(path, "/");
@@ -130,19 +140,75 @@ static int judge(struct unpack *u, struct archive_entry *entry, struct err *e)
 	const char *link = archive_entry_symlink(entry);
 	mode_t type = archive_entry_filetype(entry);
 
-	if (!path || !path_ok(path, u->top))
+	if (!path || !path_ok(path, u->how->top))
 		return err_set(e, EPERM,
 			       "the guest's archive names '%.100s', "
 			       "which is not below '%s'",
-			       path ? path : "", u->top);
-	if (hard && !path_ok(hard, u->top))
+			       path ? path : "", u->how->top);
+	if (hard && !path_ok(hard, u->how->top))
 		return err_set(e, EPERM,
 			       "the guest's archive links to "
 			       "'%.100s', which is not below '%s'",
-			       hard, u->top);
+			       hard, u->how->top);
 	if (hard || type == AE_IFREG || type == AE_IFDIR)
 		return 1;
-	return type == AE_IFLNK && link && unpack_link_inside(path, link);
+	return type == AE_IFLNK && link &&
+	       (u->how->all_links || unpack_link_inside(path, link));
+}
+
+/* ---- under another name ---- */
+
+/* path, judged already, as it is called in dir; NULL: no memory. */
+static char *renamed(const struct unpack *u, const char *path)
+{
+	const char *rest = below(path, u->how->top), *name = u->how->name;
+	char *out;
+
+	if (strcmp(name, ".") == 0)
+		return strdup(*rest ? rest : ".");
+	if (asprintf(&out, "%s%s%s", name, *rest ? "/" : "", rest) < 0)
+		return NULL;
+	return out;
+}
+
+static int rename_entry(const struct unpack *u, struct archive_entry *entry,
+			struct err *e)
+{
+	const char *hard = archive_entry_hardlink(entry);
+	autofree char *path = NULL, *link = NULL;
+
+	if (!u->how->name)
+		return 0;
+	path = renamed(u, archive_entry_pathname(entry));
+	link = hard ? renamed(u, hard) : NULL;
+	if (!path || (hard && !link))
+		return err_set(e, ENOMEM, "out of memory");
+	archive_entry_set_pathname(entry, path);
+	if (hard)
+		archive_entry_set_hardlink(entry, link);
+	return 0;
+}
+
+/* Whether what is there and what comes are both folders, or both not. A slash
+ * behind the name would follow a link. */
+static int clash(const char *name, bool dir, struct err *e)
+{
+	autofree char *plain = strdup(name);
+	size_t len = strlen(name);
+	struct stat st;
+
+	if (!plain)
+		return err_set(e, ENOMEM, "out of memory");
+	while (len > 1 && plain[len - 1] == '/')
+		plain[--len] = '\0';
+	if (lstat(plain, &st) < 0 || S_ISDIR(st.st_mode) == dir)
+		return 0;
+	return err_set(e, EEXIST,
+		       dir ? "cannot overwrite non-directory \"%.128s\" with a "
+			     "directory"
+			   : "cannot overwrite directory \"%.128s\" with a "
+			     "non-directory",
+		       plain);
 }
 
 /* ---- doing it ---- */
@@ -171,14 +237,23 @@ static int unpack_entry(struct unpack *u, struct archive_entry *entry,
 			struct err *e)
 {
 	int r = judge(u, entry, e);
+	bool dir = archive_entry_filetype(entry) == AE_IFDIR;
 	const char *name;
 
 	if (r < 0)
 		return r;
-	name = archive_entry_pathname(entry);
 	if (r == 0) {
-		leave_out(u, name);
+		leave_out(u, archive_entry_pathname(entry));
 		return 0;
+	}
+	if (rename_entry(u, entry, e) < 0)
+		return -e->code;
+	name = archive_entry_pathname(entry);
+	if (u->how->no_overwrite_dir) {
+		if (dir && strcmp(name, ".") == 0)
+			return 0;
+		if (clash(name, dir, e) < 0)
+			return -e->code;
 	}
 	archive_entry_set_perm(entry, archive_entry_perm(entry) & 0777);
 	if (archive_write_header(u->out, entry) < ARCHIVE_WARN)
@@ -212,6 +287,14 @@ static int unpack_all(struct unpack *u, struct err *e)
 
 static int unpack_open(struct unpack *u, struct err *e)
 {
+	int flags = ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+		    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+		    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+
+	if (u->how->modes)
+		flags |= ARCHIVE_EXTRACT_PERM;
+	if (u->how->owners)
+		flags |= ARCHIVE_EXTRACT_OWNER;
 	u->in = archive_read_new();
 	u->out = archive_write_disk_new();
 	u->buf = malloc(READ_BYTES);
@@ -219,20 +302,17 @@ static int unpack_open(struct unpack *u, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	archive_read_support_format_tar(u->in);
 	archive_read_support_format_empty(u->in);
-	archive_write_disk_set_options(
-		u->out, ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-				ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-				ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+	archive_write_disk_set_options(u->out, flags);
 	if (archive_read_open(u->in, u, NULL, from_fd, NULL) < ARCHIVE_WARN)
 		return why(u->in, "the guest's archive", e);
 	return 0;
 }
 
-static int enter_dir(const char *dir, struct err *e)
+static int enter_dir(const char *dir, bool make, struct err *e)
 {
 	autoclose int fd = -1;
 
-	if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+	if (make && mkdir(dir, 0777) < 0 && errno != EEXIST)
 		return err_sys(e, "make %s", dir);
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fchdir(fd) < 0)
@@ -241,14 +321,14 @@ static int enter_dir(const char *dir, struct err *e)
 	return 0;
 }
 
-int unpack_tree(int fd, const char *dir, const char *top,
-		struct unpack_stats *st, struct err *e)
+int unpack_into(int fd, const struct unpack_how *how, struct unpack_stats *st,
+		struct err *e)
 {
-	struct unpack u = { .fd = fd, .top = top, .st = st };
+	struct unpack u = { .fd = fd, .how = how, .st = st };
 	int r;
 
 	*st = (struct unpack_stats){ 0 };
-	r = enter_dir(dir, e);
+	r = enter_dir(how->dir, how->make_dir, e);
 	if (r == 0)
 		r = unpack_open(&u, e);
 	if (r == 0)
@@ -259,12 +339,22 @@ int unpack_tree(int fd, const char *dir, const char *top,
 	return r;
 }
 
+int unpack_tree(int fd, const char *dir, const char *top,
+		struct unpack_stats *st, struct err *e)
+{
+	const struct unpack_how how = { .dir = dir,
+					.top = top,
+					.make_dir = true };
+
+	return unpack_into(fd, &how, st, e);
+}
+
 void unpack_confine(int dirfd)
 {
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = (LANDLOCK_ACCESS_FS_REFER << 1) - 1,
 	};
-	struct landlock_path_beneath_attr below = {
+	struct landlock_path_beneath_attr beneath = {
 		.allowed_access = attr.handled_access_fs &
 				  ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE,
 		.parent_fd = dirfd,
@@ -279,7 +369,7 @@ void unpack_confine(int dirfd)
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
 			     0);
 	if (rules < 0 || syscall(SYS_landlock_add_rule, rules,
-				 LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
+				 LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
 		return;
 	/* A second wall: where there is none, the first must do. */
 	if (syscall(SYS_landlock_restrict_self, rules, 0) < 0)

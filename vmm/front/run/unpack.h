@@ -19,6 +19,21 @@ struct unpack_stats {
 	char first_left_out[128];
 };
 
+/* What `vial cp` wants of it. */
+struct unpack_how {
+	const char *dir;  /* is there, unless it is made */
+	const char *top;  /* every entry is that or below; ".": any name */
+	const char *name; /* what top is called in dir; NULL: so, too */
+	bool make_dir;
+	bool all_links; /* also those that lead elsewhere */
+	bool modes;	/* exactly, whatever the umask is */
+	bool owners;	/* as the archive has them: for root */
+	bool no_overwrite_dir; /* a folder is not replaced by what is none, nor
+				* the reverse; dir itself stays as it is */
+};
+int unpack_into(int fd, const struct unpack_how *how, struct unpack_stats *st,
+		struct err *e);
+
 /* Reads the blocking descriptor fd to its end and unpacks below the directory
  * dir, which is made when it is missing; every entry must be top or below it.
  * Changes the working directory. */
