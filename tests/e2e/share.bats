@@ -179,9 +179,8 @@ part()	# NAME
 
 @test "share: a box that is started again has its shares again" {
 	mkdir dir
-	cd dir
-	vial create --name again -v .:/w:rw "$IMAGE" sh -c 'echo x >>/w/log'
-	cd ..
+	(cd dir && vial create --name again -v .:/w:rw "$IMAGE" \
+		sh -c 'echo x >>/w/log')
 	vial start -a again
 	vial start -a again
 	[ "$(cat dir/log)" = $'x\nx' ]

@@ -46,7 +46,19 @@ static const struct cmd cp = {
 	.summary = "Copy.",
 	.opts = run_opts
 };
-const struct cmd *const cmds[] = { &run, &rm, &cp, NULL };
+static const struct cmd volume_ls = { .name = "volume ls",
+				      .usage = "[OPTIONS]",
+				      .summary = "List.",
+				      .opts = run_opts };
+static const struct cmd volume_rm = { .name = "volume rm",
+				      .usage = "BOX",
+				      .summary = "Remove." };
+static const struct cmd *const volumes[] = { &volume_ls, &volume_rm, NULL };
+static const struct cmd volume = { .name = "volume",
+				   .usage = "COMMAND",
+				   .summary = "Volumes.",
+				   .sub = volumes };
+const struct cmd *const cmds[] = { &run, &rm, &cp, &volume, NULL };
 
 static char dir[64], id[BOX_ID_LEN + 1];
 
@@ -114,12 +126,26 @@ static int stop(void **state)
 static void commands(void **state)
 {
 	(void)state;
-	assert_string_equal(after(""), "run rm cp help :");
+	assert_string_equal(after(""), "run rm cp volume help :");
 	assert_string_equal(after("r"), "run rm :");
 	assert_string_equal(after("x"), ":");
 	assert_string_equal(after("help r"), "run rm :");
+	assert_string_equal(after("help x "), ":");
 	assert_string_equal(after("nothing "), ":");
 	assert_string_equal(after("nothing x y"), ":");
+}
+
+static void groups(void **state)
+{
+	(void)state;
+	assert_string_equal(after("v"), "volume :");
+	assert_string_equal(after("volume "), "ls rm :");
+	assert_string_equal(after("volume l"), "ls :");
+	assert_string_equal(after("volume ls --na"), "--name :");
+	assert_string_equal(after("volume rm j"), "job-1 :");
+	assert_string_equal(after("volume x y"), ":");
+	assert_string_equal(after("help volume r"), "rm :");
+	assert_string_equal(after("help run "), ":");
 }
 
 static void options(void **state)
@@ -172,9 +198,8 @@ static void words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),
-		cmocka_unit_test(options),
-		cmocka_unit_test(values),
+		cmocka_unit_test(commands), cmocka_unit_test(groups),
+		cmocka_unit_test(options),  cmocka_unit_test(values),
 		cmocka_unit_test(words),
 	};
 

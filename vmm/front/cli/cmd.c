@@ -3,8 +3,12 @@
 
 #include "cli/colour.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#define GROUP_MAX 32
 
 int cmd_fail(const struct err *e)
 {
@@ -41,6 +45,45 @@ static void indented(const char *text)
 		putchar('\n');
 }
 
+static const char *last_word(const char *name)
+{
+	const char *blank = strrchr(name, ' ');
+
+	return blank ? blank + 1 : name;
+}
+
+const struct cmd *cmd_find(const struct cmd *const *all, const char *word)
+{
+	for (; *all; all++)
+		if (strcmp(last_word((*all)->name), word) == 0)
+			return *all;
+	return NULL;
+}
+
+int cmd_group(const struct cmd *c, int argc, char **argv)
+{
+	const char *names[GROUP_MAX] = { NULL }, *near;
+	const struct cmd *found;
+	struct err e = { 0 };
+	size_t n = 0;
+
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0) {
+		cmd_help(c);
+		return fflush(stdout) == 0 ? 0 : CMD_FAILED;
+	}
+	found = cmd_find(c->sub, argv[1]);
+	if (found)
+		return found->run(found, argc - 1, argv + 1);
+	for (; n < GROUP_MAX && c->sub[n]; n++)
+		names[n] = last_word(c->sub[n]->name);
+	near = opt_nearest(argv[1], names, n);
+	err_set(&e, EINVAL, "'%s %.60s' is not a vial command%s%s%s", c->name,
+		argv[1], near ? ": did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
+	return cmd_misused(c, &e);
+}
+
 void cmd_help(const struct cmd *c)
 {
 	const char *bold = colour(STDOUT_FILENO, COLOUR_BOLD);
@@ -48,6 +91,12 @@ void cmd_help(const struct cmd *c)
 
 	printf("%sUsage:%s vial %s %s\n\n%s\n", bold, plain, c->name, c->usage,
 	       c->summary);
+	if (c->sub) {
+		printf("\n%sCommands:%s\n", bold, plain);
+		for (size_t i = 0; c->sub[i]; i++)
+			printf("  %-11s %s\n", last_word(c->sub[i]->name),
+			       c->sub[i]->summary);
+	}
 	if (c->opts && c->opts->name) {
 		printf("\n");
 		opt_help_styled(c->opts, stdout, bold, plain);

@@ -17,6 +17,9 @@ struct cmd {
 	/* Options are also found behind words. Not for commands that hand
 	 * words on, such as run and exec. */
 	bool mixed;
+	/* A group: its commands, NULL behind the last. Their names are whole
+	 * ("volume create"), and run is cmd_group(). */
+	const struct cmd *const *sub;
 	/* argv[0] is the command's name. Returns the exit status. */
 	int (*run)(const struct cmd *c, int argc, char **argv);
 };
@@ -35,9 +38,10 @@ extern const struct cmd cmd_run, cmd_create, cmd_start, cmd_exec, cmd_attach,
 	cmd_stop, cmd_kill, cmd_restart, cmd_pause, cmd_unpause, cmd_wait,
 	cmd_rename, cmd_ps, cmd_logs, cmd_rm, cmd_doctor, cmd_version;
 
-extern const struct cmd cmd_port, cmd_completion;
-
+extern const struct cmd cmd_port, cmd_completion, cmd_cp;
 extern const struct cmd cmd_inspect;
+
+extern const struct cmd cmd_events, cmd_top, cmd_stats, cmd_prune;
 
 /* All of them, NULL behind the last. */
 extern const struct cmd *const cmds[];
@@ -47,6 +51,10 @@ extern const struct cmd *const cmds[];
  * reported) it returns -1 and sets *status. */
 int cmd_parse(const struct cmd *c, int argc, char **argv, void *what,
 	      int *status);
+/* Of all, the one that the word calls: the last word of its name. */
+const struct cmd *cmd_find(const struct cmd *const *all, const char *word);
+/* run of a group: hands on to the command that argv[1] calls. */
+int cmd_group(const struct cmd *c, int argc, char **argv);
 /* "vial: ..." on standard error, and CMD_FAILED. */
 int cmd_fail(const struct err *e);
 /* The same, and CMD_ERROR. */

@@ -192,20 +192,13 @@ static void offer_words(struct line *l, const struct cmd *c)
 
 /* ---- commands ---- */
 
-static void offer_commands(struct line *l)
+static void offer_commands(struct line *l, const struct cmd *const *all)
 {
-	for (size_t i = 0; cmds[i]; i++)
-		offer(l, cmds[i]->name, "", cmds[i]->summary);
-	offer(l, "help", "", "Explain a command or a topic.");
-}
+	for (; *all; all++) {
+		const char *blank = strrchr((*all)->name, ' ');
 
-static const struct cmd *find_cmd(const struct cmd *const *all,
-				  const char *name)
-{
-	for (; *all; all++)
-		if (strcmp((*all)->name, name) == 0)
-			return *all;
-	return NULL;
+		offer(l, blank ? blank + 1 : (*all)->name, "", (*all)->summary);
+	}
 }
 
 static void in_command(struct line *l, const struct cmd *c, int argc,
@@ -235,12 +228,26 @@ static void in_command(struct line *l, const struct cmd *c, int argc,
 void complete(FILE *out, int argc, char **argv)
 {
 	struct line l = { .out = out, .word = argc ? argv[argc - 1] : "" };
-	const struct cmd *c = argc > 1 ? find_cmd(cmds, argv[0]) : NULL;
+	const struct cmd *const *all = cmds;
+	const struct cmd *c = NULL;
+	bool help = argc > 1 && strcmp(argv[0], "help") == 0;
 
-	if (c)
-		in_command(&l, c, argc - 2, argv + 1);
-	else if (argc < 2 || (argc == 2 && strcmp(argv[0], "help") == 0))
-		offer_commands(&l);
+	/* "volume", and what is behind it. */
+	argc -= help;
+	argv += help;
+	while (argc > 1 && all) {
+		c = cmd_find(all, argv[0]);
+		all = c ? c->sub : NULL;
+		argc--;
+		argv++;
+	}
+	if (all) {
+		offer_commands(&l, all);
+		if (all == cmds && !help)
+			offer(&l, "help", "", "Explain a command or a topic.");
+	} else if (c && !help) {
+		in_command(&l, c, argc - 1, argv);
+	}
 	fprintf(out, ":%s%s%s\n", l.files ? "f" : "", l.dirs ? "d" : "",
 		l.nospace ? "s" : "");
 }

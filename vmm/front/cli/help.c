@@ -91,16 +91,20 @@ static int unknown(const char *word)
 
 int help_main(int argc, char **argv)
 {
+	const struct cmd *c;
+
 	if (argc < 1 || strcmp(argv[0], "--help") == 0 ||
 	    strcmp(argv[0], "-h") == 0) {
 		commands();
 		return 0;
 	}
-	for (size_t i = 0; cmds[i]; i++)
-		if (strcmp(argv[0], cmds[i]->name) == 0) {
-			cmd_help(cmds[i]);
-			return 0;
-		}
+	c = cmd_find(cmds, argv[0]);
+	if (c && c->sub && argc > 1 && cmd_find(c->sub, argv[1]))
+		c = cmd_find(c->sub, argv[1]);
+	if (c) {
+		cmd_help(c);
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
 		if (strcmp(argv[0], topics[i].name) == 0) {
 			fputs(topics[i].text, stdout);

@@ -18,7 +18,7 @@
 #define LOG_MAX (4u << 20)
 
 struct logs {
-	bool console, monitor, follow, times, details;
+	bool console, monitor, report, follow, times, details;
 	int64_t since, until, tail;
 };
 
@@ -57,6 +57,8 @@ static const struct opt opts[] = {
 		 "What the guest's kernel printed instead"),
 	OPT_FLAG(0, "monitor", struct logs, monitor,
 		 "What the monitor printed instead"),
+	OPT_FLAG(0, "report", struct logs, report,
+		 "What still ran when the time of --timeout was up"),
 	OPT_END
 };
 
@@ -113,14 +115,18 @@ static int logs_main(const struct cmd *c, int argc, char **argv)
 		return status;
 	if (argc - first != 1)
 		err_set(&e, EINVAL, "'vial logs' needs one BOX");
-	else if (l.console && l.monitor)
-		err_set(&e, EINVAL, "--console or --monitor, not both");
+	else if (l.console + l.monitor + l.report > 1)
+		err_set(&e, EINVAL, "one of --console, --monitor and --report");
 	if (e.code)
 		return cmd_misused(c, &e);
 	if (each_open(argv[first], &info, &b, &e) < 0)
 		return cmd_error(&e);
-	if (l.console || l.monitor)
-		r = print_tail(&b, l.console ? "console.log" : "vmm.log", &e);
+	if (l.console || l.monitor || l.report)
+		r = print_tail(&b,
+			       l.console   ? "console.log"
+			       : l.monitor ? "vmm.log"
+					   : "report.txt",
+			       &e);
 	else
 		r = print_output(&b, &l, &e);
 	state_close(&b);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial prune: removes the boxes that do not run. */
+#include "base/auto.h"
+#include "cli/boxjson.h"
+#include "cli/cmd.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/when.h"
+#include "run/create.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct prune {
+	bool force;
+	struct filter filter;
+	int64_t until;
+};
+
+static const struct filter_key keys[] = {
+	{ .name = "until" },
+	{ .name = "label" },
+	{ .name = "label!" },
+	{ .name = NULL },
+};
+
+static int set_filter(void *what, const char *text, struct err *e)
+{
+	struct prune *p = what;
+
+	if (filter_add(&p->filter, keys, text, e) < 0)
+		return -e->code;
+	return filter_has(&p->filter, "until")
+		     ? when_parse(filter_get(&p->filter, "until"), &p->until, e)
+		     : 0;
+}
+
+static const struct opt opts[] = {
+	OPT_FLAG('f', "force", struct prune, force, "Do not ask"),
+	OPT_LIST(0, "filter", set_filter, "FILTER",
+		 "Only some: until=24h (older than that), label=K=V"),
+	OPT_END
+};
+
+static bool agreed(void)
+{
+	char line[16] = "";
+
+	printf("WARNING! This will remove all boxes that do not run.\n"
+	       "Are you sure you want to continue? [y/N] ");
+	fflush(stdout);
+	return fgets(line, sizeof(line), stdin) &&
+	       (*line == 'y' || *line == 'Y');
+}
+
+static bool wanted(const struct prune *p, const struct box *b)
+{
+	struct err ignored;
+	struct spec s;
+	bool yes = true;
+
+	if (!filter_has(&p->filter, "label") &&
+	    !filter_has(&p->filter, "label!"))
+		return true;
+	if (box_load(b, &s, &ignored) == 0) {
+		json_t *labels = boxjson_labels(&s.labels);
+
+		yes = filter_label(&p->filter, labels);
+		json_decref(labels);
+	} else {
+		yes = false;
+	}
+	spec_fini(&s);
+	return yes;
+}
+
+static uint64_t size_of(const struct box *b)
+{
+	struct stat st;
+
+	if (fstatat(b->dir, "disk", &st, 0) < 0)
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* 1: it is gone. One that somebody starts this moment stays. */
+static int prune_box(const struct prune *p, const struct box_info *info,
+		     uint64_t *bytes)
+{
+	struct err ignored;
+	struct box b;
+
+	if (info->alive || (p->until && info->created > p->until) ||
+	    state_open(&b, info->id, &ignored) < 0)
+		return 0;
+	if (!wanted(p, &b) || state_lock(&b, &ignored) < 0) {
+		state_close(&b);
+		return 0;
+	}
+	*bytes += size_of(&b);
+	state_remove(&b);
+	return 1;
+}
+
+static int prune_main(const struct cmd *c, int argc, char **argv)
+{
+	autofree struct box_info *all = NULL;
+	struct prune p = { 0 };
+	struct err e = { 0 };
+	char size[HUMAN_MAX];
+	uint64_t bytes = 0;
+	int status, n, gone = 0, first = cmd_parse(c, argc, argv, &p, &status);
+
+	if (first < 0)
+		return status;
+	if (first < argc) {
+		err_set(&e, EINVAL,
+			"'vial prune' takes no words ('vial rm %s')",
+			argv[first]);
+		return cmd_misused(c, &e);
+	}
+	if (!p.force && !agreed())
+		return 0;
+	n = state_list(&all, &e);
+	if (n < 0)
+		return cmd_error(&e);
+	for (int i = 0; i < n; i++) {
+		if (!prune_box(&p, &all[i], &bytes))
+			continue;
+		printf("%s%s\n", gone++ ? "" : "Deleted Containers:\n",
+		       all[i].id);
+	}
+	printf("%sTotal reclaimed space: %s\n", gone ? "\n" : "",
+	       human_size(bytes, 4, size));
+	return fflush(stdout) == 0 ? 0 : CMD_ERROR;
+}
+
+const struct cmd cmd_prune = {
+	.name = "prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove the boxes that do not run.",
+	.opts = opts,
+	.example = "vial prune -f --filter until=24h\n",
+	.run = prune_main,
+};
