@@ -61,3 +61,29 @@ crun_why()
 	crun run --bundle "$work/try" "bench-try-$$" >"$work/try.log" 2>&1 ||
 		echo "crun run: $(head -n 1 "$work/try.log")"
 }
+
+# podman with a store of its own in $work, so that it sees nothing else and
+# leaves nothing; no network, no journal, no systemd.
+podman_why=
+podman_box()	# NAME: one that runs, of the image's root. podman, podman_why.
+{
+	podman=("$(command -v podman)" --root "$work/podman"
+		--runroot "$work/podman.run" --storage-driver vfs
+		--cgroup-manager cgroupfs --events-backend none)
+	if [[ -z ${podman[0]} ]]; then
+		podman_why="podman is not installed"
+		return 1
+	fi
+	[[ -e $work/root ]] || cp -a "$bench/root" "$work/root"
+	"${podman[@]}" run -d --network none --name "$1" \
+		--rootfs "$work/root" sleep 100000 </dev/null \
+		>"$work/podman.log" 2>&1 && return
+	podman_why=$(tail -n 1 "$work/podman.log")
+	return 1
+}
+
+podman_end()
+{
+	[[ -z ${podman[*]:-} ]] || "${podman[@]}" rm -af -t 0 </dev/null \
+		>/dev/null 2>&1 || true
+}
