@@ -35,7 +35,8 @@ static void must_be_disk(const struct conf_disk *d)
 		must_be_fd(d->base_fds[i], 1);
 	must_be_fd(d->overlay_fd, d->nbase == 0);
 	must(d->size_bytes % 512 == 0 && d->size_bytes <= CONF_MAX_DISK);
-	must(d->nbase > 0 || d->size_bytes > 0);
+	must(!d->plain || (d->nbase == 0 && d->overlay_fd >= 0));
+	must(d->nbase > 0 || d->size_bytes > 0 || d->plain);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
