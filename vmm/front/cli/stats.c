@@ -205,7 +205,7 @@ static int show(const struct stats *o, struct table *t, const struct seen *all,
 static void pause_ms(unsigned ms)
 {
 	const struct timespec ts = { .tv_sec = ms / 1000,
-				     .tv_nsec = ms % 1000 * 1000000 };
+				     .tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	nanosleep(&ts, NULL);
 }

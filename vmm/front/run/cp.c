@@ -105,7 +105,7 @@ void cp_parent(const char *path, char out[PATH_MAX])
 		len--;
 	snprintf(out, PATH_MAX, "%.*s", (int)len, path);
 	if (len == 0)
-		strcpy(out, "/");
+		snprintf(out, PATH_MAX, "/");
 }
 
 /* The last component, whatever is said behind it. */
@@ -117,13 +117,13 @@ static void last(const char *path, char out[NAME_MAX + 1])
 		at--;
 	snprintf(out, NAME_MAX + 1, "%.*s", (int)(len - at), path + at);
 	if (len == at)
-		strcpy(out, ".");
+		snprintf(out, NAME_MAX + 1, ".");
 }
 
 void cp_base(const char *path, char out[NAME_MAX + 1])
 {
 	if (ends_with(path, "/."))
-		strcpy(out, ".");
+		snprintf(out, NAME_MAX + 1, ".");
 	else
 		last(path, out);
 }

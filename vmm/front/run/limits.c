@@ -87,7 +87,8 @@ void limits_clean(const struct box *b)
 	autofree char *path = state_slurp(b, FILE_NAME, BOXGROUP_PATH_MAX);
 	struct err e;
 
-	if (!path || strncmp(path, CGROUP_MOUNT "/", strlen(CGROUP_MOUNT) + 1))
+	if (!path ||
+	    strncmp(path, CGROUP_MOUNT "/", strlen(CGROUP_MOUNT) + 1) != 0)
 		return;
 	if (boxgroup_remove(path, &e) < 0) {
 		log_debug("%s", e.msg);

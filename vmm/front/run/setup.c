@@ -34,13 +34,14 @@ static char **split(const struct strv *v, char sep, struct err *e)
 	}
 	at = (char *)(out + 2 * v->n + 1);
 	for (size_t i = 0; i < v->n; i++) {
+		size_t len = strlen(v->v[i]) + 1;
 		char *value;
 
-		strcpy(at, v->v[i]);
+		memcpy(at, v->v[i], len);
 		value = strchr(at, sep);
 		out[2 * i] = at;
 		out[2 * i + 1] = value ? value + 1 : text("");
-		at += strlen(v->v[i]) + 1;
+		at += len;
 		if (value)
 			*value = '\0';
 	}

@@ -349,14 +349,11 @@ static int child_prepare(const struct share_child *c, int *listener, int *conn,
 
 void share_child(const struct share_child *c)
 {
-	static const char *const argv[] = {
-		VIRTIOFSD,
-		"-f",
-		"--fd=3",
-		"-o",
+	static const char options[] =
 		"source=/src,sandbox=chroot,cache=auto,xattr,"
-		"announce_submounts,modcaps=-mknod,log_level=err",
-		NULL,
+		"announce_submounts,modcaps=-mknod,log_level=err";
+	static const char *const argv[] = {
+		VIRTIOFSD, "-f", "--fd=3", "-o", options, NULL,
 	};
 	char *const env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -123,7 +123,7 @@ static int name_volume(struct spec_mount *m, struct err *e)
 		free(at);
 		return err_set(e, ENOMEM, "no name for a volume");
 	}
-	for (unsigned i = 0; i < sizeof(raw); i++)
+	for (size_t i = 0; i < sizeof(raw); i++)
 		snprintf(at + 2 * i, 3, "%02x", raw[i]);
 	m->source = at;
 	m->anonymous = true;

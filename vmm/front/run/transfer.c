@@ -202,7 +202,7 @@ static int look_there(struct work *w, struct cp_end *dst, struct err *e)
 			      dst->exists ? w->seen.resolved : w->seen.link, to,
 			      e) < 0)
 			return -e->code;
-		strcpy(w->there, to);
+		snprintf(w->there, sizeof(w->there), "%s", to);
 	}
 	dst->is_dir = dst->exists && S_ISDIR(mode);
 	if (!dst->exists || dst->is_dir || S_ISREG(mode))
@@ -215,7 +215,7 @@ static int look_there(struct work *w, struct cp_end *dst, struct err *e)
 
 static int aim_in(struct work *w, struct err *e)
 {
-	struct cp_end src, dst;
+	struct cp_end src = { 0 }, dst = { 0 };
 	struct cp_target to;
 
 	if ((!work_raw(w) && work_look_here(w, &src, e) < 0) ||
@@ -235,8 +235,8 @@ static int aim_in(struct work *w, struct err *e)
 		if (w->seen.error || !S_ISDIR(w->seen.resolved_mode))
 			return not_found(w, to.dir, e);
 	}
-	strcpy(w->there, to.dir);
-	strcpy(w->name, to.name);
+	snprintf(w->there, sizeof(w->there), "%s", to.dir);
+	snprintf(w->name, sizeof(w->name), "%s", to.name);
 	return 0;
 }
 

@@ -65,7 +65,7 @@ static int look_dst(struct work *w, struct cp_end *dst, struct err *e)
 			return err_sys(e, "%s", w->here);
 		dst->exists = true;
 		dst->is_dir = S_ISDIR(st.st_mode);
-		strcpy(w->here, real);
+		snprintf(w->here, sizeof(w->here), "%s", real);
 		if (dst->is_dir || S_ISREG(st.st_mode))
 			return 0;
 		return err_set(e, EINVAL,
@@ -80,7 +80,7 @@ static int look_dst(struct work *w, struct cp_end *dst, struct err *e)
 		real[n] = '\0';
 		if (cp_follow(w->here, real, to, e) < 0)
 			return -e->code;
-		strcpy(w->here, to);
+		snprintf(w->here, sizeof(w->here), "%s", to);
 	}
 	return 0;
 }
@@ -99,8 +99,8 @@ int work_aim_here(struct work *w, const struct cp_end *src, struct err *e)
 			       "invalid output path: directory \"%s\" does not "
 			       "exist",
 			       to.dir);
-	strcpy(w->here, to.dir);
-	strcpy(w->name, to.name);
+	snprintf(w->here, sizeof(w->here), "%s", to.dir);
+	snprintf(w->name, sizeof(w->name), "%s", to.name);
 	return 0;
 }
 

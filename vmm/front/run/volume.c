@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define JSON_MAX (1u << 20)
+#define BLOCK 4096
 #define USER_MAX 80
 #define TRIES 20
 #define HEX_BYTES 32
@@ -138,7 +139,7 @@ static int make_locked(int top, char name[32], struct err *e)
 		autoclose int fd = -1;
 		struct stat st;
 
-		strcpy(name, MAKING);
+		snprintf(name, 32, "%s", MAKING);
 		random_hex(name + strlen(MAKING), 8);
 		if (mkdirat(top, name, 0700) < 0 && errno != EEXIST)
 			return err_sys(e, "make a volume");
@@ -269,6 +270,15 @@ static int make(int top, const char *name, const struct volume_conf *c,
 	return r;
 }
 
+static int check_size(uint64_t size, struct err *e)
+{
+	if (size < VOLUME_SIZE_MIN || size > VOLUME_SIZE_MAX)
+		return err_set(e, EINVAL, "size: a volume has 16 MiB to 1 PiB");
+	if (size % BLOCK)
+		return err_set(e, EINVAL, "size: not whole blocks of 4 KiB");
+	return 0;
+}
+
 int volume_create(const struct volume_conf *conf, char out[VOLUME_NAME_MAX + 1],
 		  struct err *e)
 {
@@ -276,11 +286,8 @@ int volume_create(const struct volume_conf *conf, char out[VOLUME_NAME_MAX + 1],
 
 	if (conf->name && volume_name_check(conf->name, e) < 0)
 		return err_wrap(e, "create %.130s", conf->name);
-	if (conf->size &&
-	    (conf->size < VOLUME_SIZE_MIN || conf->size > VOLUME_SIZE_MAX))
-		return err_set(e, EINVAL, "size: a volume has 16 MiB to 1 PiB");
-	if (conf->size % 4096)
-		return err_set(e, EINVAL, "size: not whole blocks of 4 KiB");
+	if (conf->size && check_size(conf->size, e) < 0)
+		return -e->code;
 	if (conf->name)
 		snprintf(out, VOLUME_NAME_MAX + 1, "%s", conf->name);
 	else
@@ -463,6 +470,32 @@ int volume_names(struct strv *names, struct err *e)
 	return 0;
 }
 
+int volume_grow(const char *name, uint64_t size, struct err *e)
+{
+	autoclose int top = open_top(e), disk = -1;
+	struct stat st;
+
+	if (top < 0)
+		return top;
+	if (check_size(size, e) < 0)
+		return err_wrap(e, "grow %.130s", name);
+	if (volume_name_check(name, e) < 0 || !exists(top, name))
+		return err_set(e, ENOENT, "No such volume: %.130s", name);
+	disk = open_disk(top, name, false, e);
+	if (disk < 0)
+		return err_wrap(e, "grow %s", name);
+	if (fstat(disk, &st) < 0)
+		return err_sys(e, "grow %s", name);
+	if ((uint64_t)st.st_size > size)
+		return err_set(e, EINVAL,
+			       "grow %s: it has %llu bytes, and volumes do "
+			       "not shrink",
+			       name, (unsigned long long)st.st_size);
+	if (ftruncate(disk, (off_t)size) < 0 || fsync(disk) < 0)
+		return err_sys(e, "grow %s", name);
+	return 0;
+}
+
 /* ---- removing ---- */
 
 int volume_remove(const char *name, uint64_t *freed, struct err *e)
@@ -485,7 +518,7 @@ int volume_remove(const char *name, uint64_t *freed, struct err *e)
 			       : 0;
 	/* From one moment to the next it is none any more; a crash behind it
 	 * leaves work for a sweep. */
-	strcpy(temp, MAKING);
+	snprintf(temp, sizeof(temp), "%s", MAKING);
 	random_hex(temp + strlen(MAKING), 8);
 	if (renameat2(top, name, top, temp, RENAME_NOREPLACE) < 0)
 		return err_sys(e, "remove %s", name);

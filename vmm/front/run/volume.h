@@ -68,6 +68,10 @@ int volume_open_nameless(struct err *e);
 int volume_get(const char *name, struct volume_info *v, struct err *e);
 /* Of all volumes, sorted by name; the caller frees with strv_fini(). */
 int volume_names(struct strv *names, struct err *e);
+/* Makes the disk larger. The file system in it is made by a guest, and the
+ * host never reads it: the next guest that mounts it for writing grows it.
+ * EBUSY when a box has it open. */
+int volume_grow(const char *name, uint64_t size, struct err *e);
 /* EBUSY when a box has it open. freed: bytes of the host's disk, or NULL. */
 int volume_remove(const char *name, uint64_t *freed, struct err *e);
 

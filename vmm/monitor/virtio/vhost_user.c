@@ -260,7 +260,7 @@ static void vu_begin(struct vhost_user *u)
 static int vu_socket(int fd, struct err *e)
 {
 	const struct timeval t = { .tv_sec = VHOST_USER_MS / 1000,
-				   .tv_usec = VHOST_USER_MS % 1000 * 1000 };
+				   .tv_usec = VHOST_USER_MS % 1000 * 1000L };
 	int r = fd_set_nonblock(fd, false);
 
 	if (r < 0)
