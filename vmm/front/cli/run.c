@@ -123,10 +123,10 @@ const struct cmd cmd_run = {
 	.usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	.summary = "Run a command in a virtual machine of its own.",
 	.opts = opts,
-	.more = "IMAGE is a local ext4 file (see 'vial help images'); what the\n"
-		"command writes to it is thrown away. -v copies: changes do not flow\n"
-		"back, --artifact brings them out. The exit status is the command's:\n"
-		"see 'vial help status'.\n",
+	.more = "IMAGE is a local ext4 file (see 'vial help images'); it is never\n"
+		"written: the box has a disk of its own above it, which --rm takes\n"
+		"away in the end. -v is live; --copy-in and --copy-out copy. The exit\n"
+		"status is the command's: see 'vial help status'.\n",
 	.example = "vial run --rm -v .:/src -w /src image.ext4 make test\n",
 	.run = run_main,
 };
