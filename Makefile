@@ -115,7 +115,7 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 
 # ---- programs -------------------------------------------------------------
 
-FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng
+FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 
