@@ -17,6 +17,10 @@
 #define CONF_ID_MAX 64	   /* bytes, as CONF_SERIAL_MAX */
 #define CONF_SERIAL_MAX 20 /* VIRTIO_BLK_ID_BYTES, virtio 1.2 5.2.6 */
 #define CONF_MAX_SHARES 8
+#define CONF_MAX_NETS 8
+#define CONF_MAC 6
+#define CONF_MIN_MTU 68	   /* RFC 791 */
+#define CONF_MAX_MTU 65535
 #define CONF_TAG_MAX 36 /* bytes, virtio 1.2 5.11.4 */
 #define CONF_CMDLINE_MAX 2048
 #define CONF_MIN_RAM (32ull << 20)
@@ -39,6 +43,18 @@ struct conf_share {
 	int socket_fd; /* connected; a vhost-user back end's */
 };
 
+struct conf_rate {
+	uint64_t bytes, ops; /* a second; 0: no limit */
+};
+
+struct conf_net {
+	int fd;	     /* a tap with a virtio header, or a connected socket */
+	bool stream; /* the latter */
+	uint8_t mac[CONF_MAC];
+	uint16_t mtu; /* 0: not told */
+	struct conf_rate rx, tx;
+};
+
 struct monitor_conf {
 	char id[CONF_ID_MAX + 1]; /* letters, digits, '.', '_', '-' */
 	unsigned vcpus;
@@ -57,6 +73,8 @@ struct monitor_conf {
 	unsigned ndisks;
 	struct conf_share share[CONF_MAX_SHARES];
 	unsigned nshares;
+	struct conf_net net[CONF_MAX_NETS];
+	unsigned nnets;
 	bool tied;    /* end with the plan socket */
 	bool verbose; /* info lines */
 	bool balloon; /* free memory goes back to the host */

@@ -108,6 +108,9 @@ static void fill_stats(const struct control *c, Vial__Control__Stats *s)
 	s->disk_read_bytes = dev.disk_read_bytes;
 	s->disk_write_bytes = dev.disk_write_bytes;
 	s->returned_bytes = dev.returned_bytes;
+	s->net_rx_bytes = dev.net_rx_bytes;
+	s->net_tx_bytes = dev.net_tx_bytes;
+	s->net_dropped = dev.net_dropped;
 	s->ram_bytes = mem_size(&m->mem);
 }
 

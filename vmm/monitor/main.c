@@ -89,6 +89,30 @@ static int monitor_recv(struct monitor *m, struct err *e)
 	return 0;
 }
 
+static unsigned monitor_nets(struct monitor *m, unsigned n)
+{
+	static const char *const names[CONF_MAX_NETS] = {
+		"net0", "net1", "net2", "net3", "net4", "net5", "net6", "net7"
+	};
+
+	for (unsigned i = 0; i < m->conf.nnets; i++) {
+		const struct conf_net *c = &m->conf.net[i];
+		struct net_conf *net = &m->dev[n].net;
+
+		m->dev[n++].type = DEV_NET;
+		*net = (struct net_conf){
+			.name = names[i],
+			.fd = c->fd,
+			.stream = c->stream,
+			.mtu = c->mtu,
+			.rx = { c->rx.bytes, c->rx.ops },
+			.tx = { c->tx.bytes, c->tx.ops },
+		};
+		memcpy(net->mac, c->mac, sizeof(net->mac));
+	}
+	return n;
+}
+
 /* The order gives the guest its device addresses: disks first. */
 static void monitor_devices(struct monitor *m)
 {
@@ -126,6 +150,7 @@ static void monitor_devices(struct monitor *m)
 	}
 	if (m->conf.balloon)
 		m->dev[n++].type = DEV_BALLOON;
+	n = monitor_nets(m, n);
 	mc->devs = m->dev;
 	mc->ndevs = n;
 }

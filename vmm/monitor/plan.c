@@ -170,6 +170,50 @@ static int check_shares(const Vial__Plan__Plan *p, struct monitor_conf *c,
 	return 0;
 }
 
+/* A unicast address: frames of a guest must be able to come from it. */
+static int check_mac(uint8_t *out, const ProtobufCBinaryData *mac,
+		     struct err *e)
+{
+	if (mac->len != CONF_MAC)
+		return err_set(e, EINVAL, "mac: %zu bytes, not %d", mac->len,
+			       CONF_MAC);
+	if (mac->data[0] & 1)
+		return err_set(e, EINVAL, "mac: is a group's");
+	memcpy(out, mac->data, CONF_MAC);
+	return 0;
+}
+
+static int check_net(const Vial__Plan__Net *n, struct conf_net *out,
+		     struct err *e)
+{
+	if (!n->tap_fd == !n->stream_fd)
+		return err_set(e, EINVAL, "one of tap_fd and stream_fd");
+	out->stream = n->stream_fd;
+	if (n->mtu > CONF_MAX_MTU || (n->mtu && n->mtu < CONF_MIN_MTU))
+		return err_set(e, EINVAL, "mtu: %" PRIu32 " is not %d to %d",
+			       n->mtu, CONF_MIN_MTU, CONF_MAX_MTU);
+	out->mtu = (uint16_t)n->mtu;
+	if (check_mac(out->mac, &n->mac, e) < 0 ||
+	    check_rate(n->rx, &out->rx.bytes, &out->rx.ops, "rx", e) < 0 ||
+	    check_rate(n->tx, &out->tx.bytes, &out->tx.ops, "tx", e) < 0)
+		return -EINVAL;
+	return out->stream ? need_fd(&out->fd, n->stream_fd, "stream_fd", e)
+			   : need_fd(&out->fd, n->tap_fd, "tap_fd", e);
+}
+
+static int check_nets(const Vial__Plan__Plan *p, struct monitor_conf *c,
+		      struct err *e)
+{
+	if (p->n_nets > CONF_MAX_NETS)
+		return err_set(e, EINVAL, "nets: %zu of them, at most %d",
+			       p->n_nets, CONF_MAX_NETS);
+	c->nnets = (unsigned)p->n_nets;
+	for (unsigned i = 0; i < c->nnets; i++)
+		if (check_net(p->nets[i], &c->net[i], e) < 0)
+			return err_wrap(e, "net %u", i);
+	return 0;
+}
+
 static int check_console_rate(const Vial__Plan__Plan *p, struct monitor_conf *c,
 			      struct err *e)
 {
@@ -242,7 +286,7 @@ int plan_check(const Vial__Plan__Plan *p, struct monitor_conf *conf,
 	    copy_fd(&conf->vsock_fd, p->vsock_fd, "vsock_fd", e) < 0 ||
 	    copy_fd(&conf->lock_fd, p->lock_fd, "lock_fd", e) < 0 ||
 	    check_console_rate(p, conf, e) < 0 || check_disks(p, conf, e) < 0 ||
-	    check_shares(p, conf, e) < 0)
+	    check_shares(p, conf, e) < 0 || check_nets(p, conf, e) < 0)
 		return -EINVAL;
 	return 0;
 }

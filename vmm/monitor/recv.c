@@ -12,9 +12,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -29,6 +32,7 @@ enum fd_kind {
 	FD_KEEP,   /* regular file, writable, ours alone */
 	FD_LISTEN, /* unix stream socket that listens */
 	FD_TALK,   /* unix stream socket that is connected */
+	FD_TAP,
 	FD_NKINDS
 };
 
@@ -40,9 +44,14 @@ struct fd_want {
 	ino_t ino;
 };
 
-/* Six of the machine, kvm, the plan, each disk's layers and overlay, and each
- * share. */
-#define MAX_WANT (8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1) + CONF_MAX_SHARES)
+/* struct virtio_net_hdr_mrg_rxbuf */
+#define TAP_HEADER 12
+
+/* Six of the machine, kvm, the plan, each disk's layers and overlay, each share
+ * and each interface. */
+#define MAX_WANT                                                               \
+	(8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1) + CONF_MAX_SHARES +        \
+	 CONF_MAX_NETS)
 
 struct want_list {
 	struct fd_want want[MAX_WANT];
@@ -86,6 +95,11 @@ static void list_fill(struct want_list *l, const struct monitor_conf *c)
 		snprintf(name, sizeof(name), "share %u", i);
 		list_add(l, c->share[i].socket_fd, FD_TALK, name);
 	}
+	for (unsigned i = 0; i < c->nnets; i++) {
+		snprintf(name, sizeof(name), "net %u", i);
+		list_add(l, c->net[i].fd, c->net[i].stream ? FD_TALK : FD_TAP,
+			 name);
+	}
 }
 
 static bool socket_is(int fd, int option, int value)
@@ -111,6 +125,18 @@ static bool socket_has_peer(int fd)
 	return getpeername(fd, (struct sockaddr *)&a, &len) == 0;
 }
 
+/* Frames as the device reads and writes them. */
+static bool is_tap(int fd)
+{
+	const short flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	struct ifreq r = { 0 };
+	int header = 0;
+
+	return ioctl(fd, TUNGETIFF, &r) == 0 &&
+	       (r.ifr_flags & (flags | IFF_TUN)) == flags &&
+	       ioctl(fd, TUNGETVNETHDRSZ, &header) == 0 && header == TAP_HEADER;
+}
+
 static const struct {
 	const char *what;
 	bool read, write;
@@ -121,6 +147,7 @@ static const struct {
 	[FD_KEEP] = { "a regular file", false, true },
 	[FD_LISTEN] = { "a listening unix socket", true, true },
 	[FD_TALK] = { "a connected unix socket", true, true },
+	[FD_TAP] = { "a tap with a virtio header of 12 bytes", true, true },
 };
 static_assert(ARRAY_LEN(fd_kinds) == FD_NKINDS, "a kind has no entry");
 
@@ -139,6 +166,8 @@ static bool kind_fits(const struct fd_want *w, mode_t mode)
 		       socket_is(w->fd, SO_ACCEPTCONN, 1);
 	case FD_TALK:
 		return unix_stream(w->fd, mode) && socket_has_peer(w->fd);
+	case FD_TAP:
+		return S_ISCHR(mode) && is_tap(w->fd);
 	default:
 		return false;
 	}

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <sys/mman.h>
 
@@ -56,6 +57,9 @@ const struct rule rules[] = {
 	CALL(FOR_LOOP, accept4, 140),
 	CALL(FOR_LOOP, shutdown, 140),
 	CALL(FOR_LOOP, close, 140),
+
+	/* what a guest's network driver wants a tap to leave to it */
+	CALL_IF(FOR_LOOP, ioctl, 60, ARG_IS(1, TUNSETOFFLOAD)),
 
 	/* entropy, time, numbers for `vial stats` */
 	CALL(FOR_LOOP, getrandom, 120),

@@ -16,7 +16,15 @@
 
 /* The order gives slots their address and interrupt, so a kind is only ever
  * added at the end. */
-enum dev_type { DEV_BLK, DEV_VSOCK, DEV_RNG, DEV_FS, DEV_BALLOON, DEV_NTYPES };
+enum dev_type {
+	DEV_BLK,
+	DEV_VSOCK,
+	DEV_RNG,
+	DEV_FS,
+	DEV_BALLOON,
+	DEV_NET,
+	DEV_NTYPES
+};
 
 #define BLK_MAX_LAYERS 16
 
@@ -40,19 +48,31 @@ struct fs_conf {
 	int socket_fd; /* connected, vhost-user; borrowed */
 };
 
+struct net_conf {
+	const char *name;
+	int fd;	     /* a tap, or a connected stream socket; borrowed */
+	bool stream; /* the latter */
+	uint8_t mac[6];
+	uint16_t mtu;		 /* 0: not told */
+	struct rate_conf rx, tx; /* to the guest, and from it */
+};
+
 struct dev_conf {
 	enum dev_type type;
 	union {
 		struct blk_conf blk;
 		struct vsock_conf vsock;
 		struct fs_conf fs;
+		struct net_conf net;
 	};
 };
 
 /* What devices count; each adds its part. */
 struct dev_stats {
 	uint64_t disk_read_bytes, disk_write_bytes;
-	uint64_t returned_bytes; /* of guest RAM, to the host */
+	uint64_t returned_bytes;	     /* of guest RAM, to the host */
+	uint64_t net_rx_bytes, net_tx_bytes; /* to the guest, and from it */
+	uint64_t net_dropped;		     /* frames */
 };
 
 struct dev_kind {

@@ -4,6 +4,7 @@
 #include "dev/blk.h"
 #include "dev/dev.h"
 #include "dev/fs.h"
+#include "dev/net.h"
 #include "dev/rng.h"
 #include "dev/vsock.h"
 
@@ -17,5 +18,6 @@ const struct dev_kind dev_kinds[] = {
 	[DEV_FS] = { "fs", fs_create, fs_destroy, NULL, NULL },
 	[DEV_BALLOON] = { "balloon", balloon_create, balloon_destroy, NULL,
 			  balloon_stats },
+	[DEV_NET] = { "net", net_create, net_destroy, NULL, net_stats },
 };
 static_assert(ARRAY_LEN(dev_kinds) == DEV_NTYPES, "a device kind has no entry");

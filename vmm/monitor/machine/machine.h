@@ -30,7 +30,7 @@
 #include "machine/bus.h"
 
 #define MACHINE_MAX_VCPUS 32
-#define MACHINE_MAX_DEVS 19
+#define MACHINE_MAX_DEVS 27
 
 enum machine_end {
 	END_NONE,

@@ -325,7 +325,7 @@ void queue_unpop(struct queue *q, struct chain *c)
 	q->next_avail--;
 }
 
-void queue_push(struct queue *q, struct chain *c, uint32_t written)
+void queue_put(struct queue *q, struct chain *c, uint32_t written)
 {
 	struct used *u = q->used_host;
 	struct used_elem *slot;
@@ -339,11 +339,25 @@ void queue_push(struct queue *q, struct chain *c, uint32_t written)
 	__atomic_store_n(&slot->id, c->head, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->len, written, __ATOMIC_RELAXED);
 	q->next_used++;
-	__atomic_store_n(&u->idx, q->next_used, __ATOMIC_RELEASE);
-	q->pushed = true;
 	/* Once around since the last interrupt: distances mean nothing now. */
 	if (q->next_used == q->signalled_used)
 		q->signalled_valid = false;
+}
+
+void queue_show(struct queue *q)
+{
+	struct used *u = q->used_host;
+
+	if (!q->ready || !virtio_live(q->v))
+		return;
+	__atomic_store_n(&u->idx, q->next_used, __ATOMIC_RELEASE);
+	q->pushed = true;
+}
+
+void queue_push(struct queue *q, struct chain *c, uint32_t written)
+{
+	queue_put(q, c, written);
+	queue_show(q);
 }
 
 /* virtio 1.2, 2.7.7.2 and 2.7.10 */

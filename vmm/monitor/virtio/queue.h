@@ -61,13 +61,18 @@ int queue_enable(struct queue *q);
 /* Next request, or NULL when there is none (or the device is broken). A head
  * that is made available again while in flight is a broken rule. */
 struct chain *queue_pop(struct queue *q);
-/* Puts back the chain that was popped last, unused. */
+/* Puts back the chain that was popped last, unused; again for the one before
+ * it. */
 void queue_unpop(struct queue *q, struct chain *c);
 /* Requests waiting, without taking any. */
 bool queue_has_work(struct queue *q);
 
 /* Returns a chain with the bytes the device wrote into its in segments. */
 void queue_push(struct queue *q, struct chain *c, uint32_t written);
+/* The same for chains the driver is to see at once, or not at all: all of them
+ * are put, then shown. */
+void queue_put(struct queue *q, struct chain *c, uint32_t written);
+void queue_show(struct queue *q);
 /* Raises the interrupt if the driver wants one for what was pushed since the
  * last call (EVENT_IDX and NO_INTERRUPT, virtio 1.2, 2.7.7, 2.7.10). */
 void queue_notify(struct queue *q);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.h - virtio-net (virtio 1.2, 5.1) over a tap, or over a stream of frames.
+ *
+ * THEORY OF OPERATION
+ *
+ *     net.c         configuration space, features, what the guest sends
+ *     net_rx.c      what the guest receives
+ *     net_tap.c     a tap device: frames with a virtio header, so checksums
+ *                   and segmentation are left to whoever needs them last
+ *     net_stream.c  a stream socket: each frame behind its length, as passt
+ *                   and QEMU's stream back end have it; no offloads
+ *
+ * A frame is one system call each way. What the guest sends goes out of its
+ * own memory, but for the headers: 12 bytes of virtio and 14 of Ethernet are
+ * copied first, since the source address is compared with the one this guest
+ * was given, and what was compared is what goes out. Everything behind is for
+ * the host's rules to judge. A frame that is malformed, or that the back end
+ * refuses, is dropped and counted, as a wire does.
+ *
+ * What comes is read into the guest's first buffer, and only what does not fit
+ * there goes through memory of ours into the next ones (VIRTIO_NET_F_MRG_RXBUF).
+ * Without a buffer nothing is read: frames wait where they are bounded, in the
+ * back end's queue.
+ *
+ * One pair of queues: one loop serves all of a machine's devices, so a second
+ * pair would share its thread. */
+#pragma once
+
+#include "dev/dev.h"
+
+struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
+			  struct loop *loop, struct err *e);
+void net_destroy(struct virtio *v);
+void net_stats(struct virtio *v, struct dev_stats *s);
