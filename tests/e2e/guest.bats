@@ -28,21 +28,21 @@ teardown() { common_teardown; }
 	vrun -0 vial logs --console crashed
 	[[ $output == *"Kernel panic"* ]]
 	vrun -0 vial ps -a
-	[[ $output == *crashed*"Exited (125)"* ]]
+	[[ $output == *"Exited (125)"*crashed* ]]
 	[ -z "$(our_pids)" ]
 	vrun -0 vial ps
 	[ "${#lines[@]}" -eq 1 ]
 	vrun -0 vial rm crashed
-	vrun -125 vial logs --console crashed
+	vrun -1 vial logs --console crashed
 	one_line crashed
 	nothing_left
 }
 
 @test "guest: a reboot and a power-off from inside" {
-	vrun -125 box sh -c 'echo bye; reboot -f; sleep 100'
+	vrun -125 box --privileged -- sh -c 'echo bye; reboot -f; sleep 100'
 	[ "$output" = bye ]
 	one_line reboot
-	vrun -125 box sh -c 'echo bye; poweroff -f; sleep 100'
+	vrun -125 box --privileged -- sh -c 'echo bye; poweroff -f; sleep 100'
 	[ "$output" = bye ]
 	one_line 'switched itself off'
 	nothing_left
@@ -54,7 +54,7 @@ teardown() { common_teardown; }
 		sleep 1; echo alive'
 	[ "$output" = alive ]
 	# ... but its memory can be written.
-	vrun -125 box sh -c 'echo before; tool poke 1
+	vrun -125 box --privileged -- sh -c 'echo before; tool poke 1
 		while :; do echo more; sleep 0.1; done'
 	one_line panicked
 	[[ $stderr == *"Attempted to kill init"* ]]
@@ -92,7 +92,7 @@ teardown() { common_teardown; }
 	vrun -125 toy triple --rm
 	one_line crashed
 	vrun -125 toy reset --rm
-	one_line reboot
+	one_line restarted
 	vrun -125 toy panic --rm
 	one_line panicked
 	[[ $stderr == *"  | toy: here"* ]]
@@ -116,7 +116,7 @@ teardown() { common_teardown; }
 	pages=${VIAL_E2E_FLOOD:-16}
 	vrun -125 toy "flood:$pages" --name flood
 	one_line 'switched itself off'
-	log=$VIAL_RUNDIR/boxes/$(vial ps -aq)/console.log
+	log=$VIAL_DATADIR/boxes/$(vial ps -aq --no-trunc)/console.log
 	[ "$(stat -c %s "$log")" -le 1048576 ]
 	[ "$(stat -c %s "$log")" -ge $((pages < 128 ? pages * 4096 : 524288)) ]
 	# It is the newer part that is kept.
@@ -124,7 +124,7 @@ teardown() { common_teardown; }
 	[ "${lines[-1]}" = "toy: flood is over" ]
 	vial rm flood
 	# While a command runs: its own streams stay clean and complete.
-	vrun -0 box sh -c 'echo on >/proc/sys/kernel/printk_devkmsg
+	vrun -0 box --privileged -- sh -c 'echo on >/proc/sys/kernel/printk_devkmsg
 		echo 8 >/proc/sys/kernel/printk
 		(yes "<2>flood flood flood flood" | head -c 50000 |
 			dd of=/dev/kmsg bs=500 2>/dev/null) &

@@ -153,7 +153,7 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 	wait_for 20 sh -c "! '$VIAL' ps | grep -q box2"
 	vrun -0 vial ps
 	[[ $output == *box1* && $output == *box3* ]]
-	vrun -125 vial rm box1
+	vrun -1 vial rm box1
 	one_line box1 runs
 	vrun -0 vial rm -f box1 box3
 	wait "${pids[1]}" "${pids[2]}" "${pids[3]}" || true

@@ -232,7 +232,8 @@ void report_print(const struct report *r, int fd, bool kept)
 	if (!r->show_console || !*r->box.id)
 		return;
 	if (kept)
-		dprintf(fd, "See 'vial logs --console %s'.\n", r->box.id);
+		dprintf(fd, "See 'vial logs --console %s'.\n",
+			r->box.name);
 	else if (r->console)
 		report_print_tail(fd, r->console, CONSOLE_LINES, "  | ");
 }
