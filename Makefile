@@ -8,7 +8,7 @@
 #   rel   vial, vial-vmm: -O2, hardened       agent  static, small
 #   san   unit tests: ASan and UBSan          fuzz   clang, libFuzzer
 # Each flavour makes the same archives: libbase libproto libjail libmon
-# libfront libagent. main.c of a program is in none of them.
+# libfront libagent libunpack. main.c of a program is in none of them.
 
 # A link is as new as it is itself: what it leads to is in the cache, older.
 MAKEFLAGS += --check-symlink-times
@@ -66,15 +66,17 @@ mon_SRC   := $(filter-out vmm/monitor/main.c, $(wildcard vmm/monitor/*.c \
 front_SRC := $(filter-out vmm/front/cli/main.c, $(wildcard vmm/front/*/*.c))
 agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c \
 	agent/arch/$(ARCH)/*.c))
+unpack_SRC := $(filter-out agent/unpack/main.c, $(wildcard agent/unpack/*.c))
 
-LIBS := base proto jail mon front agent
+LIBS := base proto jail mon front agent unpack
 
 # $(call objs,flavour,sources)
 objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
 .SECONDARY:
 .PHONY: all setup demo test check bench fuzz clean install help
-all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio $(B)/vmlinux
+all: $(B)/vial $(B)/vial-vmm $(B)/vial-agent $(B)/initramfs.cpio \
+	$(B)/builder.cpio $(B)/vmlinux
 
 define FLAVOUR
 $(B)/$(1)/%.o: %.c | $(GEN_H)
@@ -115,9 +117,11 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 
 # ---- programs -------------------------------------------------------------
 
-FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto
+FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto \
+	-lbz2 -llzma -lz -lzstd
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
+UNPACK_LIBS := -larchive -lacl -lz -lzstd -lnettle
 
 $(B)/vial: $(B)/rel/vmm/front/cli/main.o $(B)/rel/libfront.a \
 		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
@@ -148,6 +152,22 @@ $(B)/initramfs.cpio: $(B)/vial-agent
 		cd $(B)/initramfs.d && echo init | \
 		cpio -o -H newc -R 0:0 --reproducible --quiet > ../initramfs.cpio
 
+# The builder of images has its own, so that the usual one stays small.
+unpack_OBJ := $(addprefix $(B)/rel/, agent/unpack/main.o libunpack.a libbase.a)
+$(B)/vial-unpack: $(unpack_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
+		-Wl,--gc-sections -o $@ $(unpack_OBJ) $(UNPACK_LIBS)
+	$(Q)strip $@
+$(B)/builder.cpio: $(B)/vial-agent $(B)/vial-unpack
+	$(call say,CPIO,$@)
+	$(Q)rm -rf $(B)/builder.d && mkdir -p $(B)/builder.d && \
+		cp $(B)/vial-agent $(B)/builder.d/init && \
+		cp $(B)/vial-unpack $(B)/builder.d/vial-unpack && \
+		touch -d @0 $(B)/builder.d/* && \
+		cd $(B)/builder.d && printf '%s\n' init vial-unpack | \
+		cpio -o -H newc -R 0:0 --reproducible --quiet > ../builder.cpio
+
 # Built once for its inputs, outside of the tree (rootfs/kernel/build).
 $(B)/vmlinux: $(wildcard rootfs/kernel/build rootfs/kernel/config/* \
 		rootfs/kernel/patches/*) scripts/packages
@@ -173,7 +193,8 @@ bench: setup
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' \( ! -path '*/arch/*' \
 	-o -path '*/arch/$(ARCH)/*' \) 2>/dev/null)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/san/%)
-TEST_LIBS := -lcmocka $(FRONT_LIBS) -lfdt -luring -lnl-3 -lpthread
+TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -lfdt -luring -lnl-3 \
+	-lpthread
 
 # Helpers shared by tests (tests/guest: a driver in plain memory).
 guest_SRC := $(wildcard tests/guest/*.c)
@@ -295,7 +316,7 @@ $(E)/bzip2: rootfs/images/bzip2-source
 
 # Where vmm/front/run/where.c looks for the parts: lib/vial beside bin.
 DEST  := $(DESTDIR)$(PREFIX)
-PARTS := vial-vmm initramfs.cpio vmlinux
+PARTS := vial-vmm initramfs.cpio builder.cpio vmlinux
 MAN1  := $(wildcard vmm/man/*.1)
 MAN8  := $(wildcard vmm/man/*.8)
 .PHONY: uninstall
@@ -308,7 +329,8 @@ install:
 		$(DEST)/share/man/man8
 	install -m 755 $(B)/vial $(DEST)/bin/vial
 	install -m 755 $(B)/vial-vmm $(DEST)/lib/vial/vial-vmm
-	install -m 644 $(B)/initramfs.cpio $(B)/vmlinux $(DEST)/lib/vial
+	install -m 644 $(B)/initramfs.cpio $(B)/builder.cpio $(B)/vmlinux \
+		$(DEST)/lib/vial
 	$(if $(MAN1),install -m 644 $(MAN1) $(DEST)/share/man/man1)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DEST)/share/man/man8)
 uninstall:
