@@ -24,6 +24,9 @@ VERSION := 0.1.0
 # What images and docker's programs call it.
 OCI_ARCH_x86_64  := amd64
 OCI_ARCH_aarch64 := arm64
+# And the kernel, in filters of system calls.
+AUDIT_ARCH_x86_64  := AUDIT_ARCH_X86_64
+AUDIT_ARCH_aarch64 := AUDIT_ARCH_AARCH64
 WERROR  ?= $(if $(CI),-Werror)
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -32,7 +35,8 @@ HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fcf-protection \
 	-fstack-clash-protection
 INC  := -I. -Ivmm -Ivmm/monitor -Ivmm/front -I$(B)/gen -isystem /usr/include/libnl3
 COMMON := -std=gnu11 -g -D_GNU_SOURCE -DVIAL_VERSION='"$(VERSION)"' \
-	-DVIAL_OCI_ARCH='"$(OCI_ARCH_$(ARCH))"' $(WARN) $(WERROR) $(INC)
+	-DVIAL_OCI_ARCH='"$(OCI_ARCH_$(ARCH))"' \
+	-DVIAL_AUDIT_ARCH=$(AUDIT_ARCH_$(ARCH)) $(WARN) $(WERROR) $(INC)
 
 # ---- flavours -------------------------------------------------------------
 
