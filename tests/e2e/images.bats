@@ -1,0 +1,222 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# images - the store of images: load, images, inspect, history, tag, rmi, prune,
+# on archives that are made here by hand. Needs no VM.
+
+# shellcheck disable=SC2154,SC2016 # run sets variables; templates
+load common
+
+setup()
+{
+	export VIAL_RUNDIR=$BATS_TEST_TMPDIR/run
+	export VIAL_DATADIR=$BATS_TEST_TMPDIR/data
+	mkdir -p "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+}
+
+sum() { sha256sum "$@" | cut -c1-64; }
+
+# image NAME [CONTENT [LABEL]]: what docker save would write, as NAME.tar.
+image()
+{
+	local name=$1 dir
+	dir=$(mktemp -d -p .)
+	mkdir -p "$dir/tree/bin" "$dir/out/l"
+	echo "${2:-content}" >"$dir/tree/bin/prog"
+	tar -C "$dir/tree" --owner=0 --group=0 --mtime=@0 -cf \
+		"$dir/out/l/layer.tar" .
+	jq -nc --arg d "sha256:$(sum "$dir/out/l/layer.tar")" \
+		--arg l "${3:-none}" '{os: "linux", architecture: "amd64",
+		created: "2020-01-02T03:04:05Z", config: {Env: ["A=b"],
+		Entrypoint: ["/bin/prog"], User: "1000", Labels: {kind: $l}},
+		rootfs: {type: "layers", diff_ids: [$d]}, history: [
+		{created: "2020-01-02T03:04:05Z", created_by: "COPY tree /"},
+		{created: "2020-01-02T03:04:05Z", created_by: "USER\t1000",
+		empty_layer: true}]}' >"$dir/out/config.json"
+	jq -nc --arg n "$name" '[{Config: "config.json", RepoTags: [$n],
+		Layers: ["l/layer.tar"]}]' >"$dir/out/manifest.json"
+	tar -C "$dir/out" -cf "${name//[:\/]/-}.tar" \
+		manifest.json config.json l/layer.tar
+	id=sha256:$(sum "$dir/out/config.json")
+	layer=sha256:$(sum "$dir/out/l/layer.tar")
+}
+
+blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
+
+@test "images: load from a file and by a pipe, packed in every way" {
+	image you/ci:1
+	vrun -0 vial load -i you-ci-1.tar
+	[ "$output" = 'Loaded image: you/ci:1' ]
+	gzip -k you-ci-1.tar
+	zstd -q you-ci-1.tar
+	xz -k you-ci-1.tar
+	for f in you-ci-1.tar you-ci-1.tar.*; do
+		vial rmi you/ci:1
+		[ "$(blobs)" -eq 0 ]
+		vial load <"$f" >out
+		[ "$(cat out)" = 'Loaded image: you/ci:1' ]
+		[ "$(blobs)" -eq 3 ]
+	done
+	vrun -0 vial load -qi you-ci-1.tar
+	[ -z "$output" ]
+	vrun -0 vial load -i you-ci-1.tar -t registry.example:5000/a/b
+	[ "$output" = 'Loaded image: registry.example:5000/a/b:latest' ]
+	vrun -0 vial images -q
+	[ "$output" = "${id:7:12}" ]
+	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
+}
+
+@test "images: what docker's callers read" {
+	image debian:12
+	image team/tool:x other other
+	vial load -qi debian-12.tar
+	vial load -qi team-tool-x.tar
+	vrun -0 vial images
+	[[ ${lines[0]} =~ ^"REPOSITORY "\ +"TAG "\ +"IMAGE ID "\ +"CREATED "\ +SIZE$ ]]
+	[[ ${lines[1]} =~ ^"debian "\ +"12 "\ +[0-9a-f]{12}\ +[0-9]+" years ago "\ +10.2kB$ ]]
+	[[ ${lines[2]} =~ ^"team/tool "\ +"x "\ +"${id:7:12} " ]]
+	vrun -0 vial images --format '{{.Repository}}:{{.Tag}}'
+	[ "$output" = $'debian:12\nteam/tool:x' ]
+	vrun -0 vial image ls --no-trunc -q team/tool
+	[ "$output" = "$id" ]
+	for f in 'reference=deb*' 'reference=*:12' label=kind=none; do
+		vrun -0 vial images -f "$f" --format '{{.Repository}}'
+		[ "$output" = debian ]
+	done
+	vrun -0 vial images --format json team/tool
+	jq -e '.Repository == "team/tool" and .Tag == "x"' <<<"$output"
+	vrun -125 vial images -f nonsense=1
+	for name in team/tool:x docker.io/team/tool:x "$id" "${id:7:12}"; do
+		vrun -0 vial image inspect "$name"
+		jq -e --arg id "$id" --arg l "$layer" 'length == 1 and
+			(.[0] | .Id == $id and .RepoTags == ["team/tool:x"] and
+			.RepoDigests == [] and .Config.User == "1000" and
+			.Config.Cmd == null and .Config.Labels.kind == "other" and
+			.Os == "linux" and .Architecture == "amd64" and
+			.Created == "2020-01-02T03:04:05Z" and .Size == 10240 and
+			.RootFS == {Type: "layers", Layers: [$l]})' <<<"$output"
+	done
+	vrun -0 vial image inspect -f '{{range .Config.Env}}{{println .}}{{end}}' \
+		debian:12
+	[ "${lines[0]}" = A=b ]
+	vrun -1 vial image inspect debian:12 nosuch
+	[ "$stderr" = 'Error: No such image: nosuch' ]
+	jq -e 'length == 1' <<<"$output"
+	vrun -0 vial history debian:12
+	[[ ${lines[0]} =~ ^"IMAGE "\ +"CREATED "\ +"CREATED BY "\ +"SIZE "\ +COMMENT$ ]]
+	[[ ${lines[1]} == *' USER 1000 '*' 0B '* ]]
+	[[ ${lines[2]} == '<missing> '*' COPY tree / '*' 10.2kB '* ]]
+	vrun -1 vial history nosuch
+}
+
+@test "images: names come and go, an image goes with its last one" {
+	image one:1
+	first=$id
+	vial load -qi one-1.tar
+	vrun -0 vial tag one:1 localhost:5000/two
+	vrun -0 vial image tag "${first:7:12}" three:x
+	vrun -1 vial tag nosuch x
+	[[ $stderr == *'No such image: nosuch'* ]]
+	vrun -1 vial tag one:1 'Bad Name'
+	one_line 'invalid reference format'
+	vrun -0 vial rmi one:1
+	[ "$output" = 'Untagged: one:1' ]
+	# Several names: by its ID only when one insists.
+	vrun -1 vial rmi "${first:7:12}"
+	one_line conflict '2 names'
+	vrun -0 vial untag three:x
+	[ "$output" = 'Untagged: three:x' ]
+	vrun -0 vial rmi localhost:5000/two
+	[ "${lines[0]}" = 'Untagged: localhost:5000/two:latest' ]
+	[ "${lines[1]}" = "Deleted: $first" ]
+	[ "$(blobs)" -eq 0 ]
+	vrun -1 vial rmi one:1
+	[ "$stderr" = 'Error: No such image: one:1' ]
+	vrun -0 vial rmi -f one:1
+	# The name moves on: the old image has none and is pruned.
+	vial load -qi one-1.tar
+	image one:1 new
+	vial load -qi one-1.tar
+	vrun -0 vial images -f dangling=true --format '{{.Repository}} {{.ID}}'
+	[ "$output" = "<none> ${first:7:12}" ]
+	vrun -0 vial image prune -f
+	[[ $output == *"deleted: $first"* && $output == *'Total reclaimed space: '* ]]
+	vrun -0 vial images -q
+	[ "$output" = "${id:7:12}" ]
+	# Untagged, it is there without a name until somebody prunes.
+	vial untag one:1
+	vrun -0 vial image prune -f
+	[ "$(blobs)" -eq 0 ]
+	vrun -0 vial images -aq
+	[ -z "$output" ]
+}
+
+@test "images: what is damaged or lies leaves nothing" {
+	image a:1
+	mkdir x
+	tar -C x -xf a-1.tar
+	good=$(sum x/l/layer.tar)
+	printf x >>x/l/layer.tar
+	tar -C x -cf lying.tar .
+	vrun -1 vial load -i lying.tar
+	one_line "sha256:$good" "sha256:$(sum x/l/layer.tar)"
+	rm x/l/layer.tar
+	tar -C x -cf lacking.tar .
+	vrun -1 vial load -i lacking.tar
+	one_line l/layer.tar missing
+	head -c 9000 a-1.tar >short.tar
+	vrun -1 vial load -i short.tar
+	one_line 'ends in the middle'
+	gzip -c a-1.tar | head -c 300 >short.tar.gz
+	vrun -1 vial load -i short.tar.gz
+	one_line damaged
+	: >empty
+	vrun -1 vial load -i empty
+	one_line empty
+	vrun -1 vial load -i none
+	one_line none 'No such file'
+	mkdir -p evil
+	echo >evil/f
+	tar -P --transform 's,^evil/f,../../f,' -cf evil.tar evil/f
+	vrun -1 vial load -i evil.tar
+	one_line ../../f
+	ln -s /etc/passwd evil/manifest.json
+	tar -C evil -cf link.tar manifest.json
+	vrun -1 vial load -i link.tar
+	one_line /etc/passwd
+	[ "$(blobs)" -eq 0 ]
+	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
+	vrun -0 vial images -q
+	[ -z "$output" ]
+}
+
+@test "images: a full disk is said, and nothing is kept" {
+	image a:1 "$(head -c 3000000 /dev/zero | tr '\0' x)"
+	mkdir -p small
+	vrun -1 with_mounts sh -c 'mount -t tmpfs -o size=1m none small &&
+		VIAL_DATADIR=$PWD/small "$@"; r=$?
+		find small/images/blobs small/images/tmp -type f; exit $r' - \
+		"$VIAL" load -i a-1.tar
+	one_line 'No space left'
+	[ -z "$output" ]
+}
+
+@test "images: loads that are killed leave nothing, others win" {
+	image a:1 "$(head -c 3000000 /dev/zero | tr '\0' x)"
+	for i in 1 2 3 4 5 6; do
+		"$VIAL" load -qi a-1.tar &
+		p=$!
+		# Somewhere in the middle of it, or before or behind.
+		sleep "0.0$i"
+		kill -9 $p || true
+	done 3>&-
+	wait
+	vial load -qi a-1.tar & vial load -qi a-1.tar & vial load -qi a-1.tar
+	wait
+	vrun -0 vial image prune -f
+	[ "$(blobs)" -eq 3 ]
+	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
+	vrun -0 vial images -q
+	[ "$output" = "${id:7:12}" ]
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial image: the commands on images, and image inspect and prune. */
+#include "base/auto.h"
+#include "cli/cmd.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/imagejson.h"
+#include "cli/imagerow.h"
+#include "cli/tmpl.h"
+#include "cli/when.h"
+#include "image/gc.h"
+#include "run/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- inspect ---- */
+
+struct inspect {
+	const char *format;
+};
+
+static const struct opt inspect_opts[] = {
+	OPT_STR('f', "format", struct inspect, format, "TEMPLATE",
+		"A Go template, or 'json'"),
+	OPT_END
+};
+
+static int collect(struct store *s, char **words, int n, json_t *all,
+		   struct err *e)
+{
+	struct catalog c;
+	int status = 0;
+
+	if (catalog_load(s, &c, e) < 0)
+		return cmd_error(e);
+	for (int i = 0; i < n; i++) {
+		struct err why = { 0 };
+		struct image img;
+
+		if (image_open(s, words[i], &img, &why) == 0) {
+			json_array_append_new(all, imagejson(&img, &c));
+			image_fini(&img);
+			continue;
+		}
+		if (why.code == ENOENT)
+			fprintf(stderr, "Error: %s\n", why.msg);
+		else
+			cmd_error(&why);
+		status = CMD_ERROR;
+	}
+	catalog_fini(&c);
+	return status;
+}
+
+static int print_all(const char *format, const json_t *all, struct err *e)
+{
+	size_t i;
+	json_t *o;
+
+	if (!format) {
+		json_dumpf(all, stdout, JSON_INDENT(4));
+		putchar('\n');
+		return 0;
+	}
+	if (strcmp(format, "json") == 0)
+		format = "{{json .}}";
+	json_array_foreach(all, i, o)
+	{
+		if (tmpl_print(stdout, format, o, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+static int inspect_main(const struct cmd *c, int argc, char **argv)
+{
+	struct inspect in = { 0 };
+	struct err e = { 0 };
+	struct store s;
+	int status, first = cmd_parse(c, argc, argv, &in, &status);
+	json_t *all;
+
+	if (first < 0)
+		return status;
+	if (first == argc)
+		err_set(&e, EINVAL, "'vial image inspect' needs an IMAGE");
+	else if (in.format)
+		tmpl_free(tmpl_new(in.format, &e));
+	if (e.code)
+		return cmd_misused(c, &e);
+	if (imagerow_store(&s, &e) < 0)
+		return cmd_error(&e);
+	all = json_array();
+	status = collect(&s, argv + first, argc - first, all, &e);
+	store_close(&s);
+	if (print_all(in.format, all, &e) < 0)
+		status = cmd_error(&e);
+	json_decref(all);
+	return fflush(stdout) == 0 ? status : CMD_ERROR;
+}
+
+static const struct cmd image_inspect = {
+	.name = "image inspect",
+	.usage = "[OPTIONS] IMAGE...",
+	.summary = "Show all there is to know about images, as JSON.",
+	.opts = inspect_opts,
+	.mixed = true,
+	.example = "vial image inspect -f '{{.Config.Env}}' debian:12\n",
+	.run = inspect_main,
+};
+
+/* ---- prune ---- */
+
+struct prune {
+	bool all, force;
+	struct filter filter;
+	int64_t until; /* Unix seconds; 0: none */
+	size_t gone;
+};
+
+static const struct filter_key prune_keys[] = {
+	{ .name = "until" },
+	{ .name = "label" },
+	{ .name = "label!" },
+	{ .name = "dangling", .values = "true|false|1|0" },
+	{ .name = NULL },
+};
+
+static int set_filter(void *what, const char *text, struct err *e)
+{
+	struct prune *p = what;
+	const char *v;
+	int64_t ms;
+
+	if (filter_add(&p->filter, prune_keys, text, e) < 0)
+		return -e->code;
+	v = filter_get(&p->filter, "until");
+	if (v && when_parse(v, &ms, e) < 0)
+		return -e->code;
+	if (v)
+		p->until = ms / 1000;
+	v = filter_get(&p->filter, "dangling");
+	if (v && (*v == 'f' || *v == '0'))
+		p->all = true;
+	return 0;
+}
+
+static const struct opt prune_opts[] = {
+	OPT_FLAG('a', "all", struct prune, all,
+		 "All that no box uses, not only those without a name"),
+	OPT_FLAG('f', "force", struct prune, force, "Do not ask"),
+	OPT_LIST(0, "filter", set_filter, "FILTER",
+		 "Only some: until=24h (older than that), label=K=V"),
+	OPT_END
+};
+
+static bool agreed(bool all)
+{
+	char line[16] = "";
+
+	printf("WARNING! This will remove all %s.\n"
+	       "Are you sure you want to continue? [y/N] ",
+	       all ? "images that no box uses" : "images without a name");
+	fflush(stdout);
+	return fgets(line, sizeof(line), stdin) &&
+	       (*line == 'y' || *line == 'Y');
+}
+
+/* Whether a box was made from it. */
+static bool in_use(const struct catalog *c, const struct digest *id,
+		   const struct box_info *boxes, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct err ignored;
+		int k = *boxes[i].image
+			      ? catalog_find(c, boxes[i].image, &ignored)
+			      : -1;
+
+		if (k >= 0 && digest_equal(&c->v[k].id, id))
+			return true;
+	}
+	return false;
+}
+
+static bool goes(const struct prune *p, struct store *s,
+		 const struct catalog_entry *en)
+{
+	struct imagerow r;
+	bool yes;
+
+	if (en->name && !p->all)
+		return false;
+	imagerow_init(&r, s, en);
+	yes = (!p->until || r.created <= p->until) &&
+	      filter_label(&p->filter, r.img.config.labels);
+	imagerow_fini(&r);
+	return yes;
+}
+
+static void say_untagged(struct prune *p, const struct catalog_entry *en)
+{
+	char shown[1024];
+
+	printf("%s", p->gone++ ? "" : "Deleted Images:\n");
+	if (!en->name)
+		return;
+	imagerow_familiar(en->name, shown, sizeof(shown));
+	printf("untagged: %s\n", shown);
+}
+
+static int drop_names(struct prune *p, struct store *s, struct err *e)
+{
+	autofree struct box_info *boxes = NULL;
+	struct catalog c = { .lock = -1 };
+	int n = state_list(&boxes, e), r;
+
+	if (n < 0)
+		return n;
+	r = catalog_edit(s, &c, e);
+	for (size_t i = r < 0 ? 0 : c.n; i-- > 0;) {
+		if (in_use(&c, &c.v[i].id, boxes, n) || !goes(p, s, &c.v[i]))
+			continue;
+		say_untagged(p, &c.v[i]);
+		catalog_drop(&c, i);
+	}
+	if (r == 0 && p->gone)
+		r = catalog_commit(&c, e);
+	catalog_fini(&c);
+	return r;
+}
+
+static void say_deleted(void *ctx, const struct digest *d)
+{
+	struct prune *p = ctx;
+
+	printf("%sdeleted: %s\n", p->gone++ ? "" : "Deleted Images:\n",
+	       d->text);
+}
+
+static int prune(struct prune *p, struct err *e)
+{
+	struct gc_stats st = { 0 };
+	char size[HUMAN_MAX];
+	struct store s;
+	int r = imagerow_store(&s, e);
+
+	if (r < 0)
+		return r;
+	r = drop_names(p, &s, e);
+	if (r == 0)
+		r = gc_run(&s, &st, say_deleted, p, e);
+	store_close(&s);
+	if (r == 0)
+		printf("%sTotal reclaimed space: %s\n", p->gone ? "\n" : "",
+		       human_size(st.bytes, 4, size));
+	return r;
+}
+
+static int prune_main(const struct cmd *c, int argc, char **argv)
+{
+	struct prune p = { 0 };
+	struct err e = { 0 };
+	int status, first = cmd_parse(c, argc, argv, &p, &status);
+
+	if (first < 0)
+		return status;
+	if (first < argc) {
+		err_set(&e, EINVAL,
+			"'vial image prune' takes no words ('vial rmi %s')",
+			argv[first]);
+		return cmd_misused(c, &e);
+	}
+	if (!p.force && !agreed(p.all))
+		return 0;
+	if (prune(&p, &e) < 0)
+		return cmd_error(&e);
+	return fflush(stdout) == 0 ? 0 : CMD_ERROR;
+}
+
+static const struct cmd image_prune = {
+	.name = "image prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove the images that nobody needs.",
+	.opts = prune_opts,
+	.example = "vial image prune -af --filter until=240h\n",
+	.run = prune_main,
+};
+
+/* ---- all of them ---- */
+
+static const struct cmd *const commands[] = {
+	&cmd_image_ls,	    &image_inspect, &cmd_image_load, &cmd_image_rm,
+	&cmd_image_history, &image_prune,   &cmd_image_tag,  NULL,
+};
+
+const struct cmd cmd_image = {
+	.name = "image",
+	.usage = "COMMAND",
+	.summary = "Commands on images.",
+	.example = "vial image inspect debian:12\n",
+	.sub = commands,
+	.run = cmd_group,
+};
