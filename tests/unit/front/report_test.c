@@ -186,11 +186,11 @@ static void prints_the_console_when_it_helps(void **state)
 	assert_string_equal(printed("a\nb\n", false), "vial: dead\n");
 	r.show_console = true;
 	snprintf(r.box.id, sizeof(r.box.id), "0123456789ab");
+	snprintf(r.box.name, sizeof(r.box.name), "job");
 	assert_string_equal(printed("a\r\n\033b\n\n", false),
 			    "vial: dead\n  | a\n  | ?b\n");
 	assert_string_equal(printed("a\n", true),
-			    "vial: dead\nSee 'vial logs --console "
-			    "0123456789ab'.\n");
+			    "vial: dead\nSee 'vial logs --console job'.\n");
 	for (int i = 0; i < 100; i++)
 		snprintf(many + strlen(many), 20, "line %d\n", i);
 	assert_null(strstr(printed(many, false), "line 84\n"));
