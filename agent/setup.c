@@ -105,13 +105,14 @@ static int setup_guest(struct agent *a, const Vial__Agent__Setup *s,
 {
 	if (sethostname(a->hostname, strlen(a->hostname)) < 0)
 		return err_sys(e, "hostname %s", a->hostname);
-	if (setup_time(s->time_ns, e) < 0 || net_loopback_up(e) < 0)
+	if (setup_time(s->time_ns, e) < 0 || net_up(s->links, s->n_links, e) < 0)
 		return -e->code;
 	if (setup_entropy(&s->entropy, e) < 0)
 		return -e->code;
 	setup_files(a->hostname);
 	cgroups_init(&a->cgroups, CGROUP_MOUNT);
 	if (tune_hosts("/etc/hosts", s->hosts, s->n_hosts, e) < 0 ||
+	    net_resolver("/etc/resolv.conf", s->resolver, e) < 0 ||
 	    tune_sysctls("/proc/sys", s->sysctls, s->n_sysctls, e) < 0)
 		return -e->code;
 	return cgroups_limit_pids(&a->cgroups, s->pids_max, e);

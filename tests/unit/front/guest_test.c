@@ -184,11 +184,12 @@ static void greets_in_one_piece_or_many(void **state)
 
 static void sends_setup_before_any_answer(void **state)
 {
+	const struct boxnet net = BOXNET_INIT;
 	struct spec s = { .shm_bytes = 4096 };
 	Vial__Agent__Request *req;
 
 	(void)state;
-	assert_int_equal(guest_setup(&t.g, &s, "box", &e), 0);
+	assert_int_equal(guest_setup(&t.g, &s, &net, "box", &e), 0);
 	take_hello();
 	req = next_request();
 	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_SETUP);

@@ -91,6 +91,16 @@
 		 "A mark for other tools"),                                    \
 	OPT_STR(0, "cidfile", struct spec, cidfile, "FILE",                    \
 		"Write the id of the box to FILE"),                            \
+	OPT_GROUP("Network"),                                                  \
+	OPT_SET(0, "network", spec_network, "MODE",                            \
+		"none (the default) or user: what you reach, by passt"),       \
+	OPT_SET(0, "net", spec_network, "MODE", "The same"),                   \
+	OPT_LIST(0, "dns", spec_dns, "ADDRESS",                                \
+		 "Ask this server for names, not the host's"),                 \
+	OPT_LIST(0, "dns-search", spec_dns_search, "NAME",                     \
+		 "Where names without a dot are looked for"),                  \
+	OPT_LIST(0, "dns-option", spec_dns_option, "OPTION",                   \
+		 "An option of resolv.conf(5)"),                               \
 	OPT_GROUP("Its life"),                                                 \
 	OPT_FLAG(0, "rm", struct spec, rm,                                     \
 		 "Keep nothing of the box when it ends"),                      \
@@ -149,12 +159,7 @@
 		    "there is no network yet"),                                \
 	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \
 		    "there is no network yet"),                                \
-	OPT_IGNORED(0, "dns", "ADDRESS", NULL, "there is no network yet"),     \
 	OPT_IGNORED(0, "expose", "PORT", NULL, "there is no network yet"),     \
-	OPT_IGNORED(0, "network", "NAME", "none|bridge|default",               \
-		    "there is no network yet"),                                \
-	OPT_IGNORED(0, "net", "NAME", "none|bridge|default",                   \
-		    "there is no network yet"),                                \
 	OPT_IGNORED(0, "pull", "WHEN", "missing|never",                        \
 		    "images are local files"),                                 \
 	OPT_REFUSED('p', "publish", "PORT", NULL,                              \

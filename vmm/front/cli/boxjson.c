@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "cli/human.h"
+#include "run/boxnet.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -195,7 +196,7 @@ static json_t *host_config(const struct spec *s)
 	json_t *o = json_pack(
 		"{s:o s:s s:o s:s s:{} s:{s:s s:i} s:b s:o s:o s:o}", "Binds",
 		binds(s), "ContainerIDFile", text(s->cidfile), "LogConfig",
-		log_config(s), "NetworkMode", "none", "PortBindings",
+		log_config(s), "NetworkMode", boxnet_mode(s), "PortBindings",
 		"RestartPolicy", "Name", "no", "MaximumRetryCount", 0,
 		"AutoRemove", (int)s->rm, "CapAdd", asked(&s->cap_add),
 		"CapDrop", asked(&s->cap_drop), "ExtraHosts", asked(&s->hosts));

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/human.h"
+#include "run/boxnet.h"
 #include "run/create.h"
 
 #include <errno.h>
@@ -73,7 +74,6 @@ static void put_info(json_t *row, const struct box_info *b, unsigned need)
 	put_status(row, b, now);
 	put(row, "Ports", "");
 	put(row, "Names", b->name);
-	put(row, "Networks", "none");
 	for (const struct table_column *c = boxrow_columns; c->field; c++)
 		if (!json_object_get(row, c->field))
 			put(row, c->field, "");
@@ -97,6 +97,14 @@ static void put_labels(struct boxrow *r)
 	}
 	if (fclose(f) == 0)
 		put(r->cells, "Labels", text);
+}
+
+bool boxrow_network(const struct boxrow *r, const struct filter *f)
+{
+	const char *s =
+		json_string_value(json_object_get(r->cells, "Networks"));
+
+	return filter_is(f, "network", s ? s : "");
 }
 
 static const char *source(const json_t *mount)
@@ -139,6 +147,7 @@ static int read_spec(struct boxrow *r, const struct box *b, bool whole)
 		r->mounts = boxjson_mounts(&s);
 		put_labels(r);
 		put_mounts(r, whole);
+		put(r->cells, "Networks", boxnet_mode(&s));
 	}
 	spec_fini(&s);
 	return r->labels ? 0 : -ENOENT;

@@ -11,7 +11,7 @@
 extern const struct table_column boxrow_columns[];
 
 enum {
-	BOXROW_SPEC = 1,	/* labels and mounts: config.json is read */
+	BOXROW_SPEC = 1,	/* labels, mounts, network: config.json is read */
 	BOXROW_SIZE = 2,	/* its disk is looked at */
 	BOXROW_WHOLE = 4,	/* ids and commands are not cut */
 	BOXROW_SHORT_IMAGE = 8, /* the last part of its path */
@@ -26,5 +26,6 @@ struct boxrow {
 /* -ENOENT: it is gone. */
 int boxrow_init(struct boxrow *r, const struct box_info *info, unsigned need);
 void boxrow_fini(struct boxrow *r);
+bool boxrow_network(const struct boxrow *r, const struct filter *f);
 /* --filter volume=NAME|PATH. */
 bool boxrow_mounts(const struct boxrow *r, const struct filter *f);

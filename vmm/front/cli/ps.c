@@ -87,13 +87,16 @@ static bool shows(const struct ps *ps, const char *word)
 /* What a row needs beyond state.json costs a file more for each box. */
 static unsigned needs(const struct ps *ps)
 {
+	static const char *const filters[] = { "label", "label!", "volume",
+					       "network" };
+	static const char *const columns[] = { "Label", "Mounts",
+					       "LocalVolumes", "Networks" };
 	const struct filter *f = &ps->filter;
 	unsigned need = 0;
 
-	if (filter_has(f, "label") || filter_has(f, "label!") ||
-	    filter_has(f, "volume") || shows(ps, "Label") ||
-	    shows(ps, "Mounts") || shows(ps, "LocalVolumes"))
-		need |= BOXROW_SPEC;
+	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
+		if (filter_has(f, filters[i]) || shows(ps, columns[i]))
+			need |= BOXROW_SPEC;
 	if (ps->size || shows(ps, "Size"))
 		need |= BOXROW_SIZE;
 	if (ps->whole)
@@ -125,7 +128,7 @@ static bool wanted_state(const struct ps *ps, const struct box_info *b)
 	return state_is(b, "running") || state_is(b, "paused");
 }
 
-/* By what is in state.json. A box has neither network nor ports. */
+/* By what is in state.json. A box has no ports. */
 static bool wanted(const struct ps *ps, const struct box_info *b)
 {
 	const struct filter *f = &ps->filter;
@@ -140,8 +143,7 @@ static bool wanted(const struct ps *ps, const struct box_info *b)
 	return wanted_state(ps, b) && filter_begins(f, "id", b->id) &&
 	       filter_name(f, b->name) && filter_is(f, "status", b->status) &&
 	       filter_image(f, "ancestor", b->image) &&
-	       filter_is(f, "network", "none") && filter_is(f, "publish", "") &&
-	       filter_is(f, "expose", "") &&
+	       filter_is(f, "publish", "") && filter_is(f, "expose", "") &&
 	       filter_is(f, "health", *b->health ? b->health : "none");
 }
 
@@ -155,7 +157,8 @@ static int show(const struct ps *ps, struct table *t, const struct box_info *b,
 	if (boxrow_init(&row, b, need) < 0)
 		return 0;
 	if (filter_label(&ps->filter, row.labels) &&
-	    boxrow_mounts(&row, &ps->filter)) {
+	    boxrow_mounts(&row, &ps->filter) &&
+	    boxrow_network(&row, &ps->filter)) {
 		r = 1;
 		if (ps->quiet)
 			printf("%.*s\n", ps->whole ? BOX_ID_LEN : BOX_SHORT_LEN,

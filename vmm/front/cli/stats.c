@@ -56,7 +56,7 @@ static const struct table_kind kind = {
 struct seen {
 	struct box_info info;
 	const char *what; /* as the user calls it */
-	uint64_t at_us, cpu_us, used, ram, read, written;
+	uint64_t at_us, cpu_us, used, ram, read, written, rx, tx;
 	double cpu; /* of one CPU, between the last two times */
 	unsigned pids;
 };
@@ -75,6 +75,8 @@ static void use(struct seen *s, const Vial__Control__Stats *m)
 	s->ram = m->ram_bytes;
 	s->read = m->disk_read_bytes;
 	s->written = m->disk_write_bytes;
+	s->rx = m->net_rx_bytes;
+	s->tx = m->net_tx_bytes;
 }
 
 /* The guest knows what its memory is used for. One that does not answer uses
@@ -169,18 +171,20 @@ static int choose_all(const struct stats *o, struct seen **all, size_t *count,
 static json_t *row(const struct seen *s, bool whole)
 {
 	char id[HUMAN_MAX], used[HUMAN_MAX], ram[HUMAN_MAX];
-	char in[HUMAN_MAX], out[HUMAN_MAX];
+	char in[HUMAN_MAX], out[HUMAN_MAX], rx[HUMAN_MAX], tx[HUMAN_MAX];
 	const char *shown = whole ? s->info.id : human_id(s->info.id, id);
 	double mem = s->ram ? (double)s->used * 100 / (double)s->ram : 0;
 
-	return json_pack("{s:s s:s s:s s:o s:o s:o s:s s:o s:o}", "Container",
+	return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o s:o}", "Container",
 			 s->what ? s->what : shown, "ID", shown, "Name",
 			 s->info.name, "CPUPerc",
 			 json_sprintf("%.2f%%", s->cpu), "MemUsage",
 			 json_sprintf("%s / %s", human_bytes(s->used, used),
 				      human_bytes(s->ram, ram)),
 			 "MemPerc", json_sprintf("%.2f%%", mem), "NetIO",
-			 "0B / 0B", "BlockIO",
+			 json_sprintf("%s / %s", human_size(s->rx, 3, rx),
+				      human_size(s->tx, 3, tx)),
+			 "BlockIO",
 			 json_sprintf("%s / %s", human_size(s->read, 3, in),
 				      human_size(s->written, 3, out)),
 			 "PIDs", json_sprintf("%u", s->pids));

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "proto/agent.pb-c.h"
 #include "proto/chan.h"
+#include "run/boxnet.h"
 #include "run/dial.h"
 #include "run/spec.h"
 
@@ -37,8 +38,8 @@ void guest_close(struct guest *g);
 
 /* setup.c: the root disk, name, time and fresh entropy, and what the spec
  * wants of the machine as a whole. */
-int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
-		struct err *e);
+int guest_setup(struct guest *g, const struct spec *s, const struct boxnet *net,
+		const char *hostname, struct err *e);
 /* rest: what the command leaves behind goes on; detach: so does the command
  * when this connection ends. */
 struct guest_exec {

@@ -69,6 +69,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 {
 	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
 	struct plan_mounts pm;
+	Vial__Plan__Net net, *nets[] = { &net };
 	Vial__Plan__Rate rate = VIAL__PLAN__RATE__INIT;
 	Vial__Plan__Rate console = VIAL__PLAN__RATE__INIT;
 	char box[BOX_SHORT_LEN + 1], serial[] = "root";
@@ -104,6 +105,10 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.vsock_fd = SHIM_FD_VSOCK;
 	plan.lock_fd = SHIM_FD_LOCK;
 	put_mounts(&plan, &pm, p->mounts);
+	if (p->net && boxnet_plan(p->net, &net, SHIM_FD_NET)) {
+		plan.nets = nets;
+		plan.n_nets = 1;
+	}
 	for (size_t i = 0; i < plan.n_disks; i++) /* each, by itself */
 		plan.disks[i]->rate = &rate;
 	plan.tied = true;

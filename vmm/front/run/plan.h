@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "run/boxmounts.h"
+#include "run/boxnet.h"
 #include "run/spec.h"
 
 #include <limits.h>
@@ -19,7 +20,9 @@ struct plan {
 	const char *cmdline;
 	bool verbose;
 	int kvm, kernel, initramfs, image, overlay; /* owned */
-	const struct boxmounts *mounts; /* of who looks after the box; or NULL */
+	/* of who looks after the box; or NULL */
+	const struct boxmounts *mounts;
+	const struct boxnet *net;
 	char vmm[PATH_MAX];
 };
 

@@ -90,8 +90,12 @@ static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 			: -1;
 
 	plan->mounts = &r->mounts;
-	return boxmounts_open(&r->mounts, &r->spec->mounts, info->name,
-			      info->brief, log, e);
+	plan->net = &r->net;
+	if (boxmounts_open(&r->mounts, &r->spec->mounts, info->name,
+			   info->brief, log, e) < 0)
+		return -e->code;
+	/* Who only visits it needs no network. */
+	return r->how->visit ? 0 : boxnet_open(&r->net, r->spec, info->id, e);
 }
 
 /* From a spec to a box whose guest is on its way. */
@@ -113,6 +117,7 @@ static int run_launch(struct run *r, struct err *e)
 		n = launch_start(&r->launch, &plan, &b, &info, e);
 	plan_close(&plan);
 	boxmounts_hand_on(&r->mounts);
+	boxnet_hand_on(&r->net);
 	if (n < 0)
 		return n;
 	report_mark(r->report, TIME_READY);
@@ -131,7 +136,7 @@ static int run_greet(struct run *r, struct err *e)
 	    run_serve(r, e) < 0)
 		return -e->code;
 	run_limit(r, LIMIT_BOOT, boot_limit_ms());
-	return guest_setup(&r->guest, r->spec, name ? name : id, e);
+	return guest_setup(&r->guest, r->spec, &r->net, name ? name : id, e);
 }
 
 /* A box that cannot be reached any more has mostly ended, and the monitor's
@@ -171,14 +176,17 @@ static void run_command(struct run *r)
 {
 	struct err e = { 0 };
 
-	/* Without copies the command goes out before the guest is up. */
-	if (r->spec->in.n > 0) {
+	/* Without these the command goes out before the guest is up. */
+	if (r->spec->in.n > 0 || r->net.passt.pid > 0)
 		run_wait(r, is_setup);
-		if (r->setup)
-			run_copy_in(r);
-	}
+	if (r->setup)
+		run_copy_in(r);
 	if (r->cut || r->monitor_gone)
 		return;
+	if (boxnet_check(&r->net, &e) < 0) {
+		run_fail(r, REPORT_ERROR, STATUS_VIAL, "%s", e.msg);
+		return;
+	}
 	if (run_start_command(r, &e) < 0) {
 		run_unreached(r, &e);
 		return;
@@ -254,6 +262,7 @@ static void run_close(struct run *r)
 	run_record_end(r);
 	launch_end(&r->launch, &last);
 	boxmounts_close(&r->mounts);
+	boxnet_close(&r->net);
 	run_monitor_ended(r, &last);
 	/* Whoever hears of the end finds it so. */
 	run_tell(r, r->report->status, r->report->message);
@@ -274,6 +283,7 @@ void run_box(const struct spec *s, struct report *report,
 			 .report = report,
 			 .launch = LAUNCH_INIT,
 			 .mounts = BOXMOUNTS_INIT,
+			 .net = BOXNET_INIT,
 			 .log = BOXLOG_INIT,
 			 .io = STDIO_INIT };
 	struct err e = { 0 };

@@ -27,6 +27,7 @@ struct run {
 	struct signals signals;
 	struct launch launch;
 	struct boxmounts mounts;
+	struct boxnet net;
 	struct chan notices;	/* on the plan socket */
 	struct watch plan_watch, leash_watch;
 	struct timer limit;	/* until the next sign of life is due */

@@ -111,13 +111,14 @@ static int setup_send(struct guest *g, const struct spec *s,
 	return guest_send(g, &req);
 }
 
-int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
-		struct err *e)
+int guest_setup(struct guest *g, const struct spec *s, const struct boxnet *net,
+		const char *hostname, struct err *e)
 {
 	Vial__Agent__Setup m = VIAL__AGENT__SETUP__INIT;
 	uint8_t entropy[ENTROPY_BYTES];
 	struct timespec now;
 	autofree void *mounts = NULL;
+	struct boxnet_setup network;
 	struct lists l;
 	int r;
 
@@ -132,6 +133,7 @@ int guest_setup(struct guest *g, const struct spec *s, const char *hostname,
 	if (r == 0)
 		r = boxmounts_setup(&s->mounts, &m, &mounts, e);
 	if (r == 0) {
+		boxnet_setup(net, s, &network, &m);
 		r = setup_send(g, s, &m, &l);
 		if (r < 0)
 			err_set(e, -r, "set-up: %s", strerror(-r));

@@ -98,6 +98,9 @@ static int place_fds(const struct shim *s)
 		[SHIM_FD_LOCK] = s->box.lock,
 		[SHIM_FD_IMAGE] = p->image,
 		[SHIM_FD_OVERLAY] = p->overlay,
+		[SHIM_FD_NET] = p->net && p->net->passt.fd >= 0
+				      ? p->net->passt.fd
+				      : s->null,
 	};
 	int up[SHIM_FD_END];
 

@@ -41,6 +41,7 @@ enum shim_fd {
 	SHIM_FD_IMAGE,
 	SHIM_FD_OVERLAY,
 	SHIM_FD_SHARE,
+	SHIM_FD_NET,
 	SHIM_FD_VOLUME, /* the first of so many */
 	SHIM_FD_END = SHIM_FD_VOLUME + BOXMOUNTS_DISKS
 };

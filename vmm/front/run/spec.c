@@ -49,6 +49,9 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->cap_add);
 	strv_fini(&s->cap_drop);
 	strv_fini(&s->hosts);
+	strv_fini(&s->dns);
+	strv_fini(&s->dns_search);
+	strv_fini(&s->dns_options);
 	strv_fini(&s->sysctls);
 	strv_fini(&s->attach);
 	json_decref(s->held);

@@ -75,6 +75,8 @@ struct spec {
 	struct strv labels, annotations;	/* NAME=VALUE */
 	struct strv cap_add, cap_drop;		/* the agent judges the names */
 	struct strv hosts;			/* NAME:ADDRESS */
+	const char *network;			/* NULL: the default */
+	struct strv dns, dns_search, dns_options;
 	struct strv sysctls;			/* NAME=VALUE */
 	bool privileged, no_new_privs, read_only, init, publish_all;
 	uint64_t pids_limit;			/* 0: none */
@@ -122,6 +124,10 @@ int spec_annotation(void *spec, const char *text, struct err *e);
 int spec_cap_add(void *spec, const char *text, struct err *e);
 int spec_cap_drop(void *spec, const char *text, struct err *e);
 int spec_host(void *spec, const char *text, struct err *e);
+int spec_network(void *spec, const char *text, struct err *e);
+int spec_dns(void *spec, const char *text, struct err *e);
+int spec_dns_search(void *spec, const char *text, struct err *e);
+int spec_dns_option(void *spec, const char *text, struct err *e);
 int spec_sysctl(void *spec, const char *text, struct err *e);
 int spec_security(void *spec, const char *text, struct err *e);
 int spec_pids(void *spec, const char *text, struct err *e);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dev/net_priv.h"
+#include "dev/net.h"
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "dev/net_priv.h"
 
 #include <errno.h>
 #include <string.h>
