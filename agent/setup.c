@@ -105,7 +105,8 @@ static int setup_guest(struct agent *a, const Vial__Agent__Setup *s,
 {
 	if (sethostname(a->hostname, strlen(a->hostname)) < 0)
 		return err_sys(e, "hostname %s", a->hostname);
-	if (setup_time(s->time_ns, e) < 0 || net_up(s->links, s->n_links, e) < 0)
+	if (setup_time(s->time_ns, e) < 0 ||
+	    net_up(s->links, s->n_links, e) < 0)
 		return -e->code;
 	if (setup_entropy(&s->entropy, e) < 0)
 		return -e->code;

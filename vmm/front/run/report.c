@@ -232,8 +232,7 @@ void report_print(const struct report *r, int fd, bool kept)
 	if (!r->show_console || !*r->box.id)
 		return;
 	if (kept)
-		dprintf(fd, "See 'vial logs --console %s'.\n",
-			r->box.name);
+		dprintf(fd, "See 'vial logs --console %s'.\n", r->box.name);
 	else if (r->console)
 		report_print_tail(fd, r->console, CONSOLE_LINES, "  | ");
 }
