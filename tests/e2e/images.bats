@@ -220,3 +220,73 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 	vrun -0 vial images -q
 	[ "$output" = "${id:7:12}" ]
 }
+
+@test "images: what is saved is loaded again, the same each time" {
+	image you/ci:1
+	image other:2 more
+	vial load -qi you-ci-1.tar
+	vial load -qi other-2.tar
+	vial tag other:2 third:3
+	for format in docker-archive oci-archive; do
+		vial save --format $format -o a.tar you/ci:1 other:2 third:3
+		vial save --format $format you/ci:1 other:2 third:3 | cmp - a.tar
+		vrun -0 vial images --format '{{.Repository}}:{{.Tag}} {{.ID}}'
+		want=$output
+		vial rmi you/ci:1 other:2 third:3
+		[ "$(blobs)" -eq 0 ]
+		vrun -0 vial load -i a.tar
+		[ "$(sort <<<"$output")" = "Loaded image: other:2
+Loaded image: third:3
+Loaded image: you/ci:1" ]
+		vrun -0 vial images --format '{{.Repository}}:{{.Tag}} {{.ID}}'
+		[ "$output" = "$want" ]
+	done
+	# By its ID without a name; as a folder; nothing of what fails.
+	vrun -0 vial save "${id:7:12}" -o id.tar
+	tar -xOf id.tar manifest.json | jq -e '.[0].RepoTags == []'
+	mkdir layout
+	tar -C layout -xf a.tar
+	vrun -0 vial load -i layout
+	[ "${#lines[@]}" -eq 3 ]
+	vrun -1 vial save -o none.tar nosuch
+	[ ! -e none.tar ]
+	[ "$(find . -name 'none*' | wc -l)" -eq 0 ]
+	vrun -125 vial save --format nonsense you/ci:1
+	layer=$(find "$VIAL_DATADIR/images/blobs" -size +4k | head -n 1)
+	chmod u+w "$layer"
+	printf x | dd of="$layer" bs=1 seek=20 conv=notrunc status=none
+	vrun -1 vial save -o bad.tar you/ci:1 other:2
+	one_line damaged "$(basename "$layer")"
+	[ ! -e bad.tar ]
+}
+
+@test "images: import of a root file system" {
+	mkdir -p root/bin
+	echo x >root/bin/sh
+	tar -C root --mtime=@0 -cf root.tar .
+	export SOURCE_DATE_EPOCH=1577934245
+	vrun -0 vial import -m 'by hand' -c 'CMD ["sh", "-l"]' \
+		-c 'ENV A=1 B="2 3"' -c 'EXPOSE 80 53/udp' -c 'USER 1:2' \
+		-c 'LABEL k=v' root.tar my/os:1
+	[[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+	id=$output
+	zstd -qc root.tar | vial import -m 'by hand' -c 'CMD ["sh", "-l"]' \
+		-c 'ENV A=1 B="2 3"' -c 'EXPOSE 80 53/udp' -c 'USER 1:2' \
+		-c 'LABEL k=v' - my/os:1 >again
+	[ "$(cat again)" = "$id" ]
+	vrun -0 vial image inspect my/os:1
+	jq -e --arg d "sha256:$(sum root.tar)" '.[0] | .RootFS.Layers == [$d] and
+		.Created == "2020-01-02T03:04:05Z" and
+		.Comment == "by hand" and (.Config | .Cmd == ["sh", "-l"] and
+		.Env == ["A=1", "B=2 3"] and .User == "1:2" and
+		.Labels == {k: "v"} and (.ExposedPorts | keys) ==
+		["53/udp", "80/tcp"])' <<<"$output"
+	echo nothing of the kind >text
+	vrun -1 vial import text
+	one_line 'no tar archive'
+	vrun -1 vial import root
+	one_line 'folder' 'tar -C'
+	vrun -125 vial import -c 'RUN make' root.tar
+	vrun -1 vial import root.tar Bad
+	one_line lowercase
+}
