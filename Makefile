@@ -266,7 +266,7 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 # and the demo's input, all below $(B)/e2e.
 E := $(B)/e2e
 .PHONY: e2e-bins
-e2e-bins: all $(addprefix $(E)/,tool term toy fake.cpio test.ext4 \
+e2e-bins: all $(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 \
 	debian-gcc.ext4 bzip2)
 
 $(E)/tool: $(B)/agent/tests/e2e/prog/left.o
@@ -274,6 +274,14 @@ $(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(agent_CC) $(agent_CFLAGS) -static -o $@ $^
+
+# The builder of images, without images.
+$(E)/builder: $(B)/rel/tests/e2e/prog/builder.o $(B)/rel/libfront.a \
+		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,--gc-sections -o $@ $^ \
+		$(FRONT_LIBS)
 
 # A kernel: no library, no red zone, no vector registers.
 $(E)/toy: tests/e2e/prog/toy.c

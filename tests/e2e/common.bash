@@ -174,7 +174,8 @@ parts()
 	rm -rf "$dir"
 	mkdir "$dir"
 	cp "$B/vial" "$dir/vial"
-	ln -s "$B/vial-vmm" "$B/vmlinux" "$B/initramfs.cpio" "$dir/"
+	ln -s "$B/vial-vmm" "$B/vmlinux" "$B/initramfs.cpio" \
+		"$B/builder.cpio" "$dir/"
 	while [[ $# -ge 2 ]]; do
 		rm -f "$dir/$1"
 		[[ $2 == none ]] || ln -s "$2" "$dir/$1"

@@ -86,6 +86,7 @@ static int version_main(const struct cmd *c, int argc, char **argv)
 	       GUEST_GENERATION);
 	print_part("monitor", WHERE_VMM);
 	print_part("initramfs", WHERE_INITRAMFS);
+	print_part("builder", WHERE_BUILDER);
 	print_part("kernel", WHERE_KERNEL);
 	return 0;
 }

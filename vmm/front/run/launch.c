@@ -44,7 +44,25 @@ static void put_volume(struct plan_mounts *pm, const struct boxmounts *m,
 	pm->disks[1 + i] = d;
 }
 
-/* disk[0] is the root's already. */
+/* Which may be missing: the disks begin with the first volume then. */
+static void put_root(Vial__Plan__Plan *plan, struct plan_mounts *pm,
+		     const struct plan *p)
+{
+	static char serial[] = "root";
+	static uint32_t base[] = { SHIM_FD_IMAGE };
+	Vial__Plan__Disk *d = &pm->disk[0];
+
+	vial__plan__disk__init(d);
+	d->serial = serial;
+	d->n_base_fds = 1;
+	d->base_fds = base;
+	d->overlay_fd = SHIM_FD_OVERLAY;
+	pm->disks[0] = d;
+	plan->n_disks = p->image >= 0;
+	plan->disks = pm->disks + (p->image < 0);
+}
+
+/* Behind the root's. */
 static void put_mounts(Vial__Plan__Plan *plan, struct plan_mounts *pm,
 		       const struct boxmounts *m)
 {
@@ -52,8 +70,7 @@ static void put_mounts(Vial__Plan__Plan *plan, struct plan_mounts *pm,
 
 	for (unsigned i = 0; m && i < m->ndisks; i++)
 		put_volume(pm, m, i);
-	plan->n_disks = 1 + (m ? m->ndisks : 0);
-	plan->disks = pm->disks;
+	plan->n_disks += m ? m->ndisks : 0;
 	if (!m || m->share.fd < 0)
 		return;
 	vial__plan__share__init(&pm->share);
@@ -72,21 +89,14 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	Vial__Plan__Net net, *nets[] = { &net };
 	Vial__Plan__Rate rate = VIAL__PLAN__RATE__INIT;
 	Vial__Plan__Rate console = VIAL__PLAN__RATE__INIT;
-	char box[BOX_SHORT_LEN + 1], serial[] = "root";
+	char box[BOX_SHORT_LEN + 1];
 	autofree char *cmdline = strdup(p->cmdline);
-	uint32_t base = SHIM_FD_IMAGE;
 	struct chan c;
 	int r;
 
 	if (!cmdline)
 		return err_set(e, ENOMEM, "out of memory");
 	snprintf(box, sizeof(box), "%.*s", BOX_SHORT_LEN, id);
-	pm.disks[0] = &pm.disk[0];
-	vial__plan__disk__init(&pm.disk[0]);
-	pm.disk[0].serial = serial;
-	pm.disk[0].n_base_fds = 1;
-	pm.disk[0].base_fds = &base;
-	pm.disk[0].overlay_fd = SHIM_FD_OVERLAY;
 	rate.bytes = p->limits.disk_bps;
 	rate.ops = p->limits.disk_iops;
 	console.bytes = p->limits.console_bps;
@@ -104,6 +114,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.control_fd = SHIM_FD_CONTROL;
 	plan.vsock_fd = SHIM_FD_VSOCK;
 	plan.lock_fd = SHIM_FD_LOCK;
+	put_root(&plan, &pm, p);
 	put_mounts(&plan, &pm, p->mounts);
 	if (p->net && boxnet_plan(p->net, &net, SHIM_FD_NET)) {
 		plan.nets = nets;

@@ -20,6 +20,9 @@
 
 /* More vCPUs than this help few jobs and cost every one of them time. */
 #define CPUS_DEFAULT_MAX 8
+/* One decompresses, one writes. */
+#define BUILDER_CPUS 2u
+#define BUILDER_RAM (512ull << 20)
 /* Archivers fill up the last block; none has larger ones. */
 #define CPIO_BLOCK (16 << 10)
 
@@ -110,13 +113,14 @@ static int check_kernel(int fd, const char *path, struct err *e)
 		       path);
 }
 
-static int open_kernel(const struct spec *s, struct err *e)
+/* name NULL: the usual one. */
+static int open_kernel(const char *name, struct err *e)
 {
 	char path[PATH_MAX];
 	autoclose int fd = -1;
 
-	if (s->kernel)
-		snprintf(path, sizeof(path), "%s", s->kernel);
+	if (name)
+		snprintf(path, sizeof(path), "%s", name);
 	else if (where_part(WHERE_KERNEL, path, e) < 0)
 		return -e->code;
 	fd = open_part(path, "kernel", e);
@@ -144,12 +148,12 @@ static int check_initramfs(int fd, const char *path, struct err *e)
 		       path);
 }
 
-static int open_initramfs(struct err *e)
+static int open_initramfs(enum where_part which, struct err *e)
 {
 	char path[PATH_MAX];
 	autoclose int fd = -1;
 
-	if (where_part(WHERE_INITRAMFS, path, e) < 0)
+	if (where_part(which, path, e) < 0)
 		return -e->code;
 	fd = open_part(path, "initramfs", e);
 	if (fd < 0 || check_initramfs(fd, path, e) < 0)
@@ -210,8 +214,26 @@ int plan_open(struct plan *p, const struct spec *s, struct err *e)
 	    where_part(WHERE_VMM, p->vmm, e) < 0 ||
 	    (p->image = disk_open_image(
 		     s->image_path ? s->image_path : s->image, e)) < 0 ||
-	    (p->kernel = open_kernel(s, e)) < 0 ||
-	    (p->initramfs = open_initramfs(e)) < 0 ||
+	    (p->kernel = open_kernel(s->kernel, e)) < 0 ||
+	    (p->initramfs = open_initramfs(WHERE_INITRAMFS, e)) < 0 ||
+	    (p->kvm = plan_open_kvm(e)) < 0) {
+		plan_close(p);
+		return -e->code;
+	}
+	return 0;
+}
+
+int plan_open_builder(struct plan *p, struct err *e)
+{
+	const char *cmdline = getenv("VIAL_KERNEL_ARGS");
+
+	*p = (struct plan)PLAN_INIT;
+	p->vcpus = MIN(plan_host_cpus(), BUILDER_CPUS);
+	p->ram_bytes = BUILDER_RAM;
+	p->cmdline = cmdline ? cmdline : KERNEL_CMDLINE;
+	if (where_part(WHERE_VMM, p->vmm, e) < 0 ||
+	    (p->kernel = open_kernel(NULL, e)) < 0 ||
+	    (p->initramfs = open_initramfs(WHERE_BUILDER, e)) < 0 ||
 	    (p->kvm = plan_open_kvm(e)) < 0) {
 		plan_close(p);
 		return -e->code;

@@ -19,7 +19,8 @@ struct plan {
 	struct limits limits; /* its strings are the spec's */
 	const char *cmdline;
 	bool verbose;
-	int kvm, kernel, initramfs, image, overlay; /* owned */
+	int kvm, kernel, initramfs; /* owned */
+	int image, overlay; /* the root disk; owned; -1: there is none */
 	/* of who looks after the box; or NULL */
 	const struct boxmounts *mounts;
 	const struct boxnet *net;
@@ -33,6 +34,8 @@ struct plan {
 	}
 
 int plan_open(struct plan *p, const struct spec *s, struct err *e);
+/* The machine that unpacks an image: no root disk. */
+int plan_open_builder(struct plan *p, struct err *e);
 /* The file that takes what the box writes: its own one, or, boxdir -1, one
  * without a name. */
 int plan_open_disk(struct plan *p, int boxdir, struct err *e);

@@ -126,6 +126,9 @@ static const struct part parts[] = {
 	[WHERE_INITRAMFS] = { "the guest's initramfs",
 			      { "initramfs.cpio" },
 			      "build it with 'make'" },
+	[WHERE_BUILDER] = { "the image builder's initramfs",
+			    { "builder.cpio" },
+			    "build it with 'make'" },
 	[WHERE_KERNEL] = { "the guest's kernel",
 			   { "vmlinux", "bzImage", "Image" },
 			   "build it with 'make kernel' or name one with "

@@ -21,7 +21,13 @@ int where_boxes(enum where_place place, struct err *e);
  * returns a descriptor and, when path is given, the name. */
 int where_data(char path[PATH_MAX], struct err *e);
 
-enum where_part { WHERE_VMM, WHERE_INITRAMFS, WHERE_KERNEL, WHERE_NPARTS };
+enum where_part {
+	WHERE_VMM,
+	WHERE_INITRAMFS,
+	WHERE_BUILDER, /* the initramfs of the VM that unpacks images */
+	WHERE_KERNEL,
+	WHERE_NPARTS
+};
 
 /* A part of vial: beside the program, in ../libexec/vial or ../lib/vial, then
  * in VIAL_LIBDIR. -ENOENT says where it was looked for and what to do. */
