@@ -13,7 +13,7 @@ start_box()
 {
 	start out run --rm --cpus 2 "$IMAGE" sh -c 'echo up; sleep 1000'
 	wait_for 100 grep -q up out
-	id=$(vial ps -q)
+	id=$(vial ps -q --no-trunc)
 	vmm=$(monitor_pid "$id")
 }
 

@@ -190,7 +190,6 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 		$stderr == *"Read-only file system"* ]]
 	# The reason is vial's to say: the guest can only see an I/O error.
 	[[ $stderr == *"vial: "*"No space left on device"* ]]
-	vial rm full
 	nothing_left
 }
 
@@ -230,18 +229,20 @@ end_box() { status=0; wait "$pid" || status=$?; cat out.err; }
 
 @test "leftovers: a box that is removed while its directory is damaged" {
 	start_box
-	id=$(vial ps -q)
+	id=$(vial ps -q --no-trunc)
 	echo '{ broken' >"$VIAL_RUNDIR/boxes/$id/state.json"
 	vrun -0 vial ps -a
+	[[ $output == *" Up "*" ${id:0:12}" ]]
 	kill -TERM "$(client)"
 	end_box
 	[ "$status" -eq 143 ]
 	nothing_left
 	# And junk among the boxes is nobody's box.
-	mkdir -p "$VIAL_RUNDIR/boxes/not-a-box" "$VIAL_RUNDIR/boxes/0123456789ab"
-	echo x >"$VIAL_RUNDIR/boxes/0123456789ab/state.json"
+	junk=$(printf '0123456789abcdef%.0s' 1 2 3 4)
+	mkdir -p "$VIAL_RUNDIR/boxes/not-a-box" "$VIAL_RUNDIR/boxes/$junk"
+	echo x >"$VIAL_RUNDIR/boxes/$junk/state.json"
 	vrun -0 vial ps -a
 	[ "${#lines[@]}" -eq 1 ]
-	[ ! -e "$VIAL_RUNDIR/boxes/0123456789ab" ]
+	[ ! -e "$VIAL_RUNDIR/boxes/$junk" ]
 	rmdir "$VIAL_RUNDIR/boxes/not-a-box"
 }

@@ -338,7 +338,7 @@ refused()	# WORD... -- ARGUMENT...
 	start out run --rm --name one "$IMAGE" sh -c 'echo up; sleep 1000'
 	wait_for 60 grep -q up out
 	vrun -0 vial ps
-	[[ ${lines[1]} == *" one "* ]]
+	[[ ${lines[1]} == *" one" ]]
 	vrun -125 vial run --rm --name one "$IMAGE" true
 	one_line Conflict one
 	vrun -125 vial run --rm -q --name one "$IMAGE" true

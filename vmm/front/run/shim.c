@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define LOG_ROOM 4096
 #define EXEC_FAILED 127
 
 struct shim {
@@ -62,6 +63,8 @@ static int open_files(struct shim *s, struct err *e)
 			0600);
 	if (s->console < 0 || s->log < 0)
 		return err_sys(e, "box %.12s: logs", s->box.id);
+	/* It has to tell, of all things, that there is no more room. */
+	(void)fallocate(s->log, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM);
 	s->control = sock_listen(s->box.dir, "control.sock", e);
 	s->vsock = s->control < 0 ? -1
 				  : sock_listen(s->box.dir, "vsock.sock", e);

@@ -243,6 +243,19 @@ static bool bury(struct box *b, struct box_info *info)
 	return true;
 }
 
+/* What can be said of a box without its record. */
+static void unread(const struct box *b, struct box_info *info,
+		   const char *status)
+{
+	struct stat st;
+
+	snprintf(info->name, sizeof(info->name), "%.*s", BOX_SHORT_LEN, b->id);
+	snprintf(info->status, sizeof(info->status), "%s", status);
+	if (fstat(b->dir, &st) == 0)
+		info->created = info->started = info->finished =
+			(int64_t)st.st_mtime * 1000;
+}
+
 /* A box whose record cannot be read. One that was to be kept has a disk that
  * may be all that is left of somebody's work: it is shown, to be removed by
  * name. False: it is gone now. */
@@ -252,8 +265,7 @@ static bool salvage(struct box *b, struct box_info *info, const struct err *why)
 		state_remove(b);
 		return false;
 	}
-	snprintf(info->name, sizeof(info->name), "%.*s", BOX_SHORT_LEN, b->id);
-	snprintf(info->status, sizeof(info->status), "exited");
+	unread(b, info, "exited");
 	snprintf(info->reason, sizeof(info->reason), "%s", why->msg);
 	info->exit_status = 125;
 	return true;
@@ -270,9 +282,10 @@ static bool look(int root, const char *id, struct box_info *info)
 		return false;
 	/* In this order: a box that ends in between has written its end. */
 	alive = state_alive(&b);
-	if (state_read(&b, info, &e) < 0)
+	if (state_read(&b, info, &e) < 0) {
+		unread(&b, info, "running");
 		there = alive || salvage(&b, info, &e);
-	else if (!alive && unfinished(info))
+	} else if (!alive && unfinished(info))
 		there = bury(&b, info);
 	info->alive |= alive;
 	state_close(&b);
