@@ -8,6 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Once: an image that was pulled by tag and by digest has both names. */
+static void append(json_t *list, const char *text)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(list, i, v)
+	{
+		if (strcmp(json_string_value(v), text) == 0)
+			return;
+	}
+	json_array_append_new(list, json_string(text));
+}
+
 static void add_name(json_t *tags, json_t *digests,
 		     const struct catalog_entry *en)
 {
@@ -20,11 +34,11 @@ static void add_name(json_t *tags, json_t *digests,
 	ref_print_familiar(&r, shown);
 	if (*r.tag) {
 		snprintf(text, sizeof(text), "%s:%s", shown, r.tag);
-		json_array_append_new(tags, json_string(text));
+		append(tags, text);
 	}
 	if (*en->pulled.text) {
 		snprintf(text, sizeof(text), "%s@%s", shown, en->pulled.text);
-		json_array_append_new(digests, json_string(text));
+		append(digests, text);
 	}
 }
 

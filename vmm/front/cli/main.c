@@ -15,7 +15,8 @@ const struct cmd *const cmds[] = {
 	&cmd_stats,  &cmd_events,  &cmd_logs,	 &cmd_cp,      &cmd_port,
 	&cmd_rm,     &cmd_prune,   &cmd_doctor,	 &cmd_version, &cmd_completion,
 	&cmd_images, &cmd_image,   &cmd_load,	 &cmd_tag,     &cmd_untag,
-	&cmd_rmi,    &cmd_history, &cmd_save,	 &cmd_import,  NULL,
+	&cmd_rmi,    &cmd_history, &cmd_save,	 &cmd_import,  &cmd_pull,
+	NULL,
 };
 
 static int unknown(const char *word)

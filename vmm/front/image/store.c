@@ -310,6 +310,17 @@ int blob_write(struct blob *b, const void *data, size_t len, struct err *e)
 	return 0;
 }
 
+int blob_restart(struct blob *b, struct err *e)
+{
+	enum digest_alg alg = b->ctx.alg;
+
+	if (lseek(b->fd, 0, SEEK_SET) < 0 || ftruncate(b->fd, 0) < 0)
+		return err_sys(e, "%s", b->store->path);
+	digest_init(&b->ctx, alg);
+	b->bytes = 0;
+	return 0;
+}
+
 int blob_commit(struct blob *b, const struct digest *want, struct digest *got,
 		struct err *e)
 {

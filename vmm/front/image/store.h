@@ -64,6 +64,8 @@ struct blob {
 int blob_new(struct blob *b, struct store *s, enum digest_alg alg, uint64_t max,
 	     struct err *e);
 int blob_write(struct blob *b, const void *data, size_t len, struct err *e);
+/* Back to its start, for one that is sent anew. */
+int blob_restart(struct blob *b, struct err *e);
 /* want NULL or "": any. A mismatch names both and keeps nothing. */
 int blob_commit(struct blob *b, const struct digest *want, struct digest *got,
 		struct err *e);

@@ -129,6 +129,9 @@ static const struct part parts[] = {
 	[WHERE_BUILDER] = { "the image builder's initramfs",
 			    { "builder.cpio" },
 			    "build it with 'make'" },
+	[WHERE_FETCH] = { "what talks to registries",
+			  { "vial-fetch" },
+			  "build it with 'make'" },
 	[WHERE_KERNEL] = { "the guest's kernel",
 			   { "vmlinux", "bzImage", "Image" },
 			   "build it with 'make kernel' or name one with "

@@ -25,6 +25,7 @@ enum where_part {
 	WHERE_VMM,
 	WHERE_INITRAMFS,
 	WHERE_BUILDER, /* the initramfs of the VM that unpacks images */
+	WHERE_FETCH, /* talks to registries */
 	WHERE_KERNEL,
 	WHERE_NPARTS
 };

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# pull - images from registries: Debian's docker-registry, to which skopeo has
+# pushed, and one with bad habits (prog/registry.py). Needs no VM.
+
+# shellcheck disable=SC2154,SC2016 # run sets variables; templates
+load common
+
+# An image of one layer with 400 kB that cannot be compressed, as a layout.
+make_layout()
+{
+	mkdir -p tree layout/blobs/sha256
+	head -c 400000 /dev/urandom >tree/data
+	tar -C tree -cf layer.tar .
+	jq -nc --arg d "sha256:$(sha256sum layer.tar | cut -c1-64)" '{os: "linux",
+		architecture: "amd64", config: {Env: ["A=b"]},
+		rootfs: {type: "layers", diff_ids: [$d]}}' >config.json
+	gzip -n layer.tar
+	put layer.tar.gz
+	put config.json
+	jq -nc --argjson l "$(describe layer.tar.gz \
+		application/vnd.oci.image.layer.v1.tar+gzip)" \
+		--argjson c "$(describe config.json \
+		application/vnd.oci.image.config.v1+json)" \
+		'{schemaVersion: 2, config: $c, layers: [$l]}' >manifest.json
+	put manifest.json
+	jq -nc --argjson m "$(describe manifest.json \
+		application/vnd.oci.image.manifest.v1+json)" \
+		'{schemaVersion: 2, manifests: [$m]}' >layout/index.json
+	echo '{"imageLayoutVersion": "1.0.0"}' >layout/oci-layout
+	sha256sum manifest.json | cut -c1-64 >digest
+}
+
+put() { cp "$1" "layout/blobs/sha256/$(sha256sum "$1" | cut -c1-64)"; }
+
+describe() # FILE TYPE
+{
+	jq -nc --arg d "sha256:$(sha256sum "$1" | cut -c1-64)" --arg t "$2" \
+		--argjson s "$(stat -c %s "$1")" \
+		'{mediaType: $t, digest: $d, size: $s}'
+}
+
+listens() { jq -n 1 >"/dev/tcp/127.0.0.1/$1"; }
+
+setup_file()
+{
+	cd "$BATS_FILE_TMPDIR" || return
+	make_layout
+	"$BATS_TEST_DIRNAME/prog/registry.py" layout log >ports 3>&- &
+	echo $! >pids
+	wait_for 60 test -s ports
+	command -v docker-registry >/dev/null || return 0
+	port=$((20000 + $$ % 10000))
+	cat >conf.yml <<-END
+	version: 0.1
+	log: {level: error}
+	storage: {filesystem: {rootdirectory: $PWD/registry}}
+	http: {addr: "127.0.0.1:$port"}
+	END
+	docker-registry serve conf.yml >registry.log 2>&1 3>&- &
+	echo $! >>pids
+	wait_for 120 listens $port
+	echo $port >real
+}
+
+teardown_file()
+{
+	local pid
+	while read -r pid; do
+		kill "$pid" || true
+	done <"$BATS_FILE_TMPDIR/pids"
+}
+
+setup()
+{
+	export VIAL_RUNDIR=$BATS_TEST_TMPDIR/run
+	export VIAL_DATADIR=$BATS_TEST_TMPDIR/data
+	export HOME=$BATS_TEST_TMPDIR/home
+	unset REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR XDG_CONFIG_HOME
+	mkdir -p "$HOME" "$BATS_TEST_TMPDIR/work"
+	cd "$BATS_TEST_TMPDIR/work" || return
+	read -r bad other <"$BATS_FILE_TMPDIR/ports"
+	digest=sha256:$(cat "$BATS_FILE_TMPDIR/digest")
+	log=$BATS_FILE_TMPDIR/log
+	: >"$log"
+}
+
+blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
+
+nothing_kept()
+{
+	[ "$(blobs)" -eq 0 ]
+	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
+	vrun -0 vial images -q
+	[ -z "$output" ]
+}
+
+@test "pull: what docker's callers read" {
+	name=127.0.0.1:$bad/good/x
+	vrun -0 vial pull "$name:1"
+	[ "${lines[0]}" = '1: Pulling from good/x' ]
+	[[ ${lines[1]} =~ ^[0-9a-f]{12}": Pull complete"$ ]]
+	[ "${lines[2]}" = "Digest: $digest" ]
+	[ "${lines[3]}" = "Status: Downloaded newer image for $name:1" ]
+	[ "${lines[4]}" = "$name:1" ]
+	vrun -0 vial pull "$name:1"
+	[[ ${lines[1]} == *': Already exists' ]]
+	[ "${lines[3]}" = "Status: Image is up to date for $name:1" ]
+	vrun -0 vial pull -q "$name"
+	[ "$output" = "$name:latest" ]
+	vrun -0 vial image pull "$name@$digest"
+	vrun -0 vial image inspect -f '{{json .RepoDigests}}' "$name@$digest"
+	[ "$output" = "[\"$name@$digest\"]" ]
+	vrun -0 vial images --digests --format '{{.Tag}} {{.Digest}}' "$name"
+	[[ $output == *"1 $digest"* ]]
+	vrun -1 vial pull "$name@sha256:$(printf %064d 0)"
+	one_line 'blob unknown'
+	vrun -1 vial pull "Bad Name"
+	one_line 'invalid reference format'
+	vrun -1 vial pull --platform linux/nonsense/a/b "$name"
+	one_line platform
+	vrun -125 vial pull
+}
+
+@test "pull: a real registry; what skopeo pushed, docker's lists too" {
+	command -v skopeo >/dev/null && command -v docker-registry >/dev/null ||
+		skip 'needs skopeo and docker-registry'
+	name=127.0.0.1:$(cat "$BATS_FILE_TMPDIR/real")/team/x
+	skopeo copy -q --insecure-policy --dest-tls-verify=false \
+		"oci:$BATS_FILE_TMPDIR/layout" "docker://$name:oci"
+	skopeo copy -q --insecure-policy --dest-tls-verify=false -f v2s2 \
+		"oci:$BATS_FILE_TMPDIR/layout" "docker://$name:docker"
+	for tag in oci docker; do
+		vrun -0 vial pull "$name:$tag"
+	done
+	vrun -0 vial images --format '{{.ID}}' "$name"
+	[ "${#lines[@]}" -eq 2 ]
+	vrun -1 vial pull "$name:none"
+	one_line "$name:none" 'manifest unknown'
+	# What was pulled is a layout that skopeo reads.
+	vial save --format oci-archive -o a.tar "$name:oci"
+	skopeo inspect "oci-archive:a.tar" | jq -e '.Env == ["A=b"]'
+}
+
+@test "pull: what lies, or is none, leaves nothing" {
+	check() # NAME WORD...
+	{
+		local name=$1
+		shift
+		vrun -1 vial pull "127.0.0.1:$bad/$name/x"
+		one_line "$@"
+		nothing_kept
+	}
+	check html 'no JSON'
+	check circle redirect
+	check old 'schema version 1'
+	check huge 'larger than'
+	check lying 'it is sha256:' 'not sha256:'
+	check longer bytes
+	check swapped 'the manifest is sha256:' "not $digest"
+	vrun -1 vial pull 127.0.0.1:1/x
+	nothing_kept
+}
+
+@test "pull: a connection that drops is taken up where it was" {
+	vrun -0 vial pull "127.0.0.1:$bad/drops/x"
+	[ "$(grep -c ' bytes=' "$log")" -ge 3 ]
+	grep -q ' bytes=300000- ' "$log"
+	vrun -0 vial pull "127.0.0.1:$bad/busy/x"
+	vial rmi "127.0.0.1:$bad/drops/x" "127.0.0.1:$bad/busy/x"
+	vrun -0 vial pull "127.0.0.1:$bad/anew/x"
+}
+
+@test "pull: logins, and where they are not sent" {
+	vrun -1 vial pull "127.0.0.1:$bad/basic/x"
+	one_line 'vial login'
+	mkdir "$HOME/.docker"
+	auth() { jq -n --arg h "127.0.0.1:$bad" --arg a \
+		"$(printf %s "$1" | base64)" '{auths: {($h): {auth: $a}}}'; }
+	auth me:wrong >"$HOME/.docker/config.json"
+	vrun -1 vial pull "127.0.0.1:$bad/basic/x"
+	one_line denied
+	auth me:secret >"$HOME/.docker/config.json"
+	vrun -0 vial pull "127.0.0.1:$bad/basic/x"
+	vial rmi "127.0.0.1:$bad/basic/x"
+	# A helper comes first.
+	mkdir bin
+	cat >bin/docker-credential-test <<-'END'
+	#!/bin/sh
+	read -r host
+	echo "$1 $host" >asked
+	echo '{"Username": "me", "Secret": "secret"}'
+	END
+	chmod +x bin/docker-credential-test
+	auth me:wrong | jq '.credsStore = "test"' >"$HOME/.docker/config.json"
+	PATH=$PWD/bin:$PATH vrun -0 vial pull "127.0.0.1:$bad/basic/x"
+	[ "$(cat asked)" = "get 127.0.0.1:$bad" ]
+	vial rmi "127.0.0.1:$bad/basic/x"
+	# A token, for which one logs in; it stays with the registry.
+	auth me:secret >"$HOME/.docker/config.json"
+	: >"$log"
+	vrun -0 vial pull "127.0.0.1:$bad/token/x"
+	grep -q "^$bad GET /token?service=us&scope=repository%3Atoken%2Fx%3Apull&account=me - Basic " "$log"
+	grep -q "^$bad GET /v2/token/x/blobs/.* Bearer t0k$" "$log"
+	grep -q "^$other GET /v2/token/x/blobs/.* -$" "$log"
+	run ! grep -q "^$other .*Bearer" "$log"
+	printf '[[registry]]\nlocation = "127.0.0.1:%s"\nblocked = true\n' \
+		"$bad" >"$HOME/registries.conf"
+	mkdir -p "$HOME/.config/containers"
+	mv "$HOME/registries.conf" "$HOME/.config/containers/"
+	vrun -1 vial pull "127.0.0.1:$bad/good/x"
+	one_line blocked
+}

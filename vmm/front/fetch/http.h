@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http.h - one request to a registry, by libcurl.
+ *
+ * THEORY OF OPERATION
+ *
+ * vial-fetch is the program that talks to registries, started by vial for each
+ * pull. It is one of its own because libcurl cannot be linked statically here,
+ * because its libraries would cost every start of vial milliseconds, and
+ * because what parses the network's bytes need not be what starts boxes.
+ *
+ *     main      pull NAME: what it says, what is printed
+ *     pull      manifest, configuration, layers in parallel, then the name
+ *     registry  one registry: where it is, retries, the token
+ *     auth      WWW-Authenticate and tokens      creds  who the user is there
+ *     conf      insecure registries, mirrors, certificates
+ *     http      one request
+ *
+ * The other side is not trusted: answers are bounded, the time without a byte
+ * is, redirects are, and lead to https only (http where the user said so).
+ * The Authorization header stays with the host it was made for. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How a host is reached. Strings are the caller's, NULL: libcurl's own. */
+struct http_conf {
+	bool plain;    /* http is allowed, and tried when https is not spoken */
+	bool unverified; /* any certificate will do */
+	const char *ca, *cert, *key;
+};
+
+struct http_req {
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL behind the last */
+	const char *form;	    /* POST it; NULL: GET */
+	bool head;
+	uint64_t from; /* the first byte wanted: Range */
+	/* For the body of 200 and 206; negative ends the transfer. offset: of
+	 * the first byte in the whole. May be NULL. */
+	int (*body)(void *ctx, uint64_t offset, const void *data, size_t len,
+		    struct err *e);
+	void *ctx;
+};
+
+#define HTTP_ERROR_MAX 4096
+
+struct http_res {
+	long status;
+	bool ranged; /* 206 from the byte that was asked for */
+	char type[128];
+	char digest[160];    /* Docker-Content-Digest */
+	char challenge[2048]; /* WWW-Authenticate: Bearer, else the first */
+	unsigned retry_after_s; /* 0: not said */
+	char text[HTTP_ERROR_MAX]; /* the body of anything but 200 and 206 */
+};
+
+/* 0: there was an answer, whatever it was. -EAGAIN: the connection failed in a
+ * way that may be gone the next time. */
+int http_do(const struct http_conf *c, const struct http_req *req,
+	    struct http_res *res, struct err *e);
+
+/* A body that is kept, with a bound. */
+struct http_text {
+	char *data; /* the caller frees it */
+	size_t len, max;
+};
+int http_to_text(void *text, uint64_t offset, const void *data, size_t len,
+		 struct err *e);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry.h - one registry: OCI distribution-spec, pull.
+ *
+ * Requests are repeated when the other side is busy (429, 5xx) or the
+ * connection fails, after what Retry-After says; a blob goes on where it
+ * stopped. Several threads may ask at once. */
+#pragma once
+
+#include "base/err.h"
+#include "fetch/creds.h"
+#include "fetch/http.h"
+#include "image/manifest.h"
+#include "image/ref.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct registry {
+	struct ref ref;
+	char host[300];	    /* "registry-1.docker.io" for docker.io */
+	const char *scheme; /* "https" or "http" */
+	struct http_conf conf;
+	char *paths[3]; /* of conf */
+	struct creds creds;
+	pthread_mutex_t lock; /* of authorization */
+	char *authorization;  /* the header; NULL: none yet */
+};
+
+int registry_open(struct registry *r, const struct ref *ref, struct err *e);
+void registry_close(struct registry *r);
+
+/* The manifest that what calls, a tag or digest: its bytes and what the
+ * registry says it is. Checked against what, if that is a digest, and against
+ * the registry's own word. The caller frees t->data. */
+int registry_manifest(struct registry *r, const char *what, struct http_text *t,
+		      char media[MANIFEST_MEDIA_MAX], struct digest *digest,
+		      struct err *e);
+
+/* A blob, piece by piece; body is told the offset: 0 again when it starts
+ * anew. */
+int registry_blob(struct registry *r, const struct manifest_desc *d,
+		  int (*body)(void *ctx, uint64_t offset, const void *data,
+			      size_t len, struct err *e),
+		  void *ctx, struct err *e);
