@@ -263,6 +263,31 @@ static void a_volume_in_use_is_not_removed(void **state)
 	assert_int_equal(volume_remove("..", NULL, &e), -ENOENT);
 }
 
+static void a_volume_grows_and_never_shrinks(void **state)
+{
+	struct volume_info v;
+	struct err e;
+	int fd;
+
+	(void)state;
+	make("vol");
+	assert_int_equal(volume_grow("vol", 4 * SMALL, &e), 0);
+	assert_int_equal(volume_get("vol", &v, &e), 0);
+	assert_int_equal(v.size, 4 * SMALL);
+	volume_info_fini(&v);
+	assert_int_equal(volume_grow("vol", 4 * SMALL, &e), 0);
+	assert_int_equal(volume_grow("vol", 2 * SMALL, &e), -EINVAL);
+	assert_string_equal(e.msg, "grow vol: it has 67108864 bytes, and "
+				   "volumes do not shrink");
+	assert_int_equal(volume_grow("vol", 4 * SMALL + 1, &e), -EINVAL);
+	assert_int_equal(volume_grow("nope", SMALL, &e), -ENOENT);
+	assert_int_equal(volume_grow("../vol", SMALL, &e), -ENOENT);
+	fd = volume_open("vol", "box1", false, true, &e);
+	assert_int_equal(volume_grow("vol", 8 * SMALL, &e), -EBUSY);
+	assert_string_equal(e.msg, "grow vol: volume is in use - [box1]");
+	close(fd);
+}
+
 static void what_a_crash_left_is_swept(void **state)
 {
 	struct strv names;
@@ -365,6 +390,7 @@ int main(void)
 		T(opening_can_make_it),
 		T(one_without_a_name_leaves_nothing),
 		T(a_volume_in_use_is_not_removed),
+		T(a_volume_grows_and_never_shrinks),
 		T(what_a_crash_left_is_swept),
 		T(names_are_sorted),
 		T(making_at_once_makes_one),

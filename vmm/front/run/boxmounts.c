@@ -2,7 +2,7 @@
 #include "run/boxmounts.h"
 
 #include "base/auto.h"
-#include "run/volume.h"
+#include "run/volume_use.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -73,12 +73,17 @@ static int open_volume(const struct spec_mount *m, const char *user, bool brief,
 	const struct volume_conf conf = { .name = m->source,
 					  .anonymous = m->anonymous };
 	char name[VOLUME_NAME_MAX + 1];
+	int fd;
 
 	if (m->anonymous && brief)
 		return volume_open_nameless(e);
 	if (m->anonymous && volume_create(&conf, name, e) < 0)
 		return -e->code;
-	return volume_open(m->source, user, true, m->readonly, e);
+	fd = volume_open(m->source, user, true, m->readonly, e);
+	if (fd == -EBUSY)
+		return err_wrap(e, "a volume is one box's at a time, or of "
+				   "many that mount it with :ro");
+	return fd;
 }
 
 static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
@@ -129,11 +134,16 @@ void boxmounts_close(struct boxmounts *b)
 
 void boxmounts_remove_anonymous(const struct spec_mounts *m)
 {
+	struct volume_uses uses;
 	struct err ignored;
 
+	if (volume_use_scan(&uses, &ignored) < 0)
+		return;
 	for (size_t i = 0; i < m->n; i++)
-		if (m->v[i].kind == MOUNT_VOLUME && m->v[i].anonymous)
+		if (m->v[i].kind == MOUNT_VOLUME && m->v[i].anonymous &&
+		    volume_use_count(&uses, m->v[i].source) == 0)
 			volume_remove(m->v[i].source, NULL, &ignored);
+	volume_use_fini(&uses);
 }
 
 /* ---- the guest ---- */

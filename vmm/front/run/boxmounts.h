@@ -38,7 +38,7 @@ void boxmounts_hand_on(struct boxmounts *b);
 void boxmounts_close(struct boxmounts *b);
 
 /* Removes the volumes that the user gave no name (`vial rm -v`), as far as
- * they are there and nobody uses them. */
+ * they are there and no other box mounts them. */
 void boxmounts_remove_anonymous(const struct spec_mounts *m);
 
 /* Setup.mounts. *room is freed by the caller behind the message. */

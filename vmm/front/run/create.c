@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "run/disk.h"
 #include "run/spec_json.h"
+#include "run/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,25 @@ int box_make(struct box *b, struct box_info *info, const struct spec *s,
 	return 0;
 }
 
+/* Now, so that they are listed, and are this box's. */
+static int make_volumes(const struct spec *s, struct err *e)
+{
+	char name[VOLUME_NAME_MAX + 1];
+
+	for (size_t i = 0; i < s->mounts.n; i++) {
+		const struct spec_mount *m = &s->mounts.v[i];
+		struct volume_conf conf = { .name = m->source,
+					    .anonymous = m->anonymous };
+
+		/* One of a brief box that has no name never gets one. */
+		if (m->kind != MOUNT_VOLUME || (m->anonymous && s->rm))
+			continue;
+		if (volume_create(&conf, name, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
 int box_create(const struct spec *s, struct box_info *info, struct err *e)
 {
 	autoclose int image = disk_open_image(s->image, e);
@@ -126,6 +146,10 @@ int box_create(const struct spec *s, struct box_info *info, struct err *e)
 	box_describe(info, s);
 	if (box_make(&b, info, s, e) < 0)
 		return -e->code;
+	if (make_volumes(s, e) < 0) {
+		state_remove(&b);
+		return -e->code;
+	}
 	state_close(&b);
 	return 0;
 }

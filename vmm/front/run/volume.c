@@ -412,6 +412,27 @@ int volume_open_nameless(struct err *e)
 
 /* ---- looking ---- */
 
+const char *volume_path(const char *name, char path[PATH_MAX])
+{
+	char data[PATH_MAX];
+	struct err ignored;
+	autoclose int fd = where_data(data, &ignored);
+
+	if (fd < 0 || snprintf(path, PATH_MAX, "%s/volumes/%s/disk.ext4", data,
+			       name) >= PATH_MAX)
+		*path = '\0';
+	return path;
+}
+
+bool volume_exists(const char *name)
+{
+	struct err ignored;
+	autoclose int top = open_top(&ignored);
+
+	return top >= 0 && volume_name_check(name, &ignored) == 0 &&
+	       exists(top, name);
+}
+
 int volume_get(const char *name, struct volume_info *v, struct err *e)
 {
 	autoclose int top = open_top(e), dir = -1, disk = -1;

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "run/strv.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,6 +66,9 @@ int volume_open(const char *name, const char *user, bool create, bool readonly,
 /* One without a name, which goes with its last user. */
 int volume_open_nameless(struct err *e);
 
+/* Of the disk; for people, and empty when there is no such place. */
+const char *volume_path(const char *name, char path[PATH_MAX]);
+bool volume_exists(const char *name);
 int volume_get(const char *name, struct volume_info *v, struct err *e);
 /* Of all volumes, sorted by name; the caller frees with strv_fini(). */
 int volume_names(struct strv *names, struct err *e);

@@ -23,6 +23,8 @@ static void exec_mke2fs(int dir, int out, bool large)
 {
 	static char path[] = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
 	static char *const env[] = { path, NULL };
+	/* Not in the block below: they live as long as the block they are in. */
+	char journal[] = "-J", journal_size[] = "size=32";
 	char *argv[] = { (char[]){ "mke2fs" },
 			 (char[]){ "-q" },
 			 (char[]){ "-F" },
@@ -41,8 +43,8 @@ static void exec_mke2fs(int dir, int out, bool large)
 
 	if (large) { /* a journal that does not fill the host's disk */
 		argv[13] = argv[11];
-		argv[11] = (char[]){ "-J" };
-		argv[12] = (char[]){ "size=32" };
+		argv[11] = journal;
+		argv[12] = journal_size;
 	}
 	if (fchdir(dir) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2)
 		execvpe("mke2fs", argv, env);
