@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd.h"
 
+#include "base/auto.h"
 #include "cli/colour.h"
 
 #include <errno.h>
@@ -60,6 +61,22 @@ const struct cmd *cmd_find(const struct cmd *const *all, const char *word)
 	return NULL;
 }
 
+/* The same in a group, where docker has second names for some. */
+static const struct cmd *find_sub(const struct cmd *c, const char *word)
+{
+	static const char *const names[][2] = { { "list", "ls" },
+						{ "ls", "ps" },
+						{ "remove", "rm" } };
+	const struct cmd *found = cmd_find(c->sub, word);
+
+	for (size_t i = 0; !found && i < ARRAY_LEN(names); i++)
+		if (strcmp(word, names[i][0]) == 0) {
+			word = names[i][1];
+			found = cmd_find(c->sub, word);
+		}
+	return found;
+}
+
 int cmd_group(const struct cmd *c, int argc, char **argv)
 {
 	const char *names[GROUP_MAX] = { NULL }, *near;
@@ -72,7 +89,7 @@ int cmd_group(const struct cmd *c, int argc, char **argv)
 		cmd_help(c);
 		return fflush(stdout) == 0 ? 0 : CMD_FAILED;
 	}
-	found = cmd_find(c->sub, argv[1]);
+	found = find_sub(c, argv[1]);
 	if (found)
 		return found->run(found, argc - 1, argv + 1);
 	for (; n < GROUP_MAX && c->sub[n]; n++)

@@ -42,6 +42,7 @@ extern const struct cmd cmd_port, cmd_completion, cmd_cp;
 extern const struct cmd cmd_inspect;
 
 extern const struct cmd cmd_events, cmd_top, cmd_stats, cmd_prune;
+extern const struct cmd cmd_volume, cmd_system, cmd_container, cmd_info;
 
 extern const struct cmd cmd_images, cmd_image, cmd_load, cmd_rmi, cmd_tag,
 	cmd_untag, cmd_history, cmd_save, cmd_import, cmd_pull;

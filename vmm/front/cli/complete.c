@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "run/state.h"
+#include "run/volume.h"
 
 #include <string.h>
 
@@ -110,6 +111,18 @@ static void offer_signals(struct line *l)
 		offer(l, names[i], "", "");
 }
 
+static void offer_volumes(struct line *l)
+{
+	struct strv names;
+	struct err e;
+
+	if (volume_names(&names, &e) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++)
+		offer(l, names.v[i], "", "");
+	strv_fini(&names);
+}
+
 /* what: as help names it, such as "BOX" or "HOST:GUEST". */
 static void offer_value(struct line *l, const char *what)
 {
@@ -129,6 +142,9 @@ static void offer_value(struct line *l, const char *what)
 		break;
 	case OPT_VALUE_DIR:
 		l->dirs = true;
+		break;
+	case OPT_VALUE_VOLUME:
+		offer_volumes(l);
 		break;
 	case OPT_VALUE_SIGNAL:
 		offer_signals(l);

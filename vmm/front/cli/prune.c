@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial prune: removes the boxes that do not run. */
+#include "cli/prune.h"
+
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/cmd.h"
-#include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/when.h"
 #include "run/create.h"
@@ -44,30 +45,30 @@ static const struct opt opts[] = {
 	OPT_END
 };
 
-static bool agreed(void)
+bool prune_agreed(const char *what)
 {
 	char line[16] = "";
 
-	printf("WARNING! This will remove all boxes that do not run.\n"
-	       "Are you sure you want to continue? [y/N] ");
+	printf("WARNING! This will remove%s"
+	       "Are you sure you want to continue? [y/N] ",
+	       what);
 	fflush(stdout);
 	return fgets(line, sizeof(line), stdin) &&
 	       (*line == 'y' || *line == 'Y');
 }
 
-static bool wanted(const struct prune *p, const struct box *b)
+static bool wanted(const struct filter *f, const struct box *b)
 {
 	struct err ignored;
 	struct spec s;
 	bool yes = true;
 
-	if (!filter_has(&p->filter, "label") &&
-	    !filter_has(&p->filter, "label!"))
+	if (!filter_has(f, "label") && !filter_has(f, "label!"))
 		return true;
 	if (box_load(b, &s, &ignored) == 0) {
 		json_t *labels = boxjson_labels(&s.labels);
 
-		yes = filter_label(&p->filter, labels);
+		yes = filter_label(f, labels);
 		json_decref(labels);
 	} else {
 		yes = false;
@@ -86,16 +87,16 @@ static uint64_t size_of(const struct box *b)
 }
 
 /* 1: it is gone. One that somebody starts this moment stays. */
-static int prune_box(const struct prune *p, const struct box_info *info,
-		     uint64_t *bytes)
+static int prune_box(const struct filter *f, int64_t until,
+		     const struct box_info *info, uint64_t *bytes)
 {
 	struct err ignored;
 	struct box b;
 
-	if (info->alive || (p->until && info->created > p->until) ||
+	if (info->alive || (until && info->created > until) ||
 	    state_open(&b, info->id, &ignored) < 0)
 		return 0;
-	if (!wanted(p, &b) || state_lock(&b, &ignored) < 0) {
+	if (!wanted(f, &b) || state_lock(&b, &ignored) < 0) {
 		state_close(&b);
 		return 0;
 	}
@@ -104,14 +105,30 @@ static int prune_box(const struct prune *p, const struct box_info *info,
 	return 1;
 }
 
-static int prune_main(const struct cmd *c, int argc, char **argv)
+int prune_boxes(const struct filter *f, int64_t until, uint64_t *bytes,
+		struct err *e)
 {
 	autofree struct box_info *all = NULL;
+	int n = state_list(&all, e), gone = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!prune_box(f, until, &all[i], bytes))
+			continue;
+		printf("%s%s\n", gone++ ? "" : "Deleted Containers:\n",
+		       all[i].id);
+	}
+	if (gone)
+		printf("\n");
+	return n < 0 ? n : 0;
+}
+
+static int prune_main(const struct cmd *c, int argc, char **argv)
+{
 	struct prune p = { 0 };
 	struct err e = { 0 };
 	char size[HUMAN_MAX];
 	uint64_t bytes = 0;
-	int status, n, gone = 0, first = cmd_parse(c, argc, argv, &p, &status);
+	int status, first = cmd_parse(c, argc, argv, &p, &status);
 
 	if (first < 0)
 		return status;
@@ -121,19 +138,11 @@ static int prune_main(const struct cmd *c, int argc, char **argv)
 			argv[first]);
 		return cmd_misused(c, &e);
 	}
-	if (!p.force && !agreed())
+	if (!p.force && !prune_agreed(" all boxes that do not run.\n"))
 		return 0;
-	n = state_list(&all, &e);
-	if (n < 0)
+	if (prune_boxes(&p.filter, p.until, &bytes, &e) < 0)
 		return cmd_error(&e);
-	for (int i = 0; i < n; i++) {
-		if (!prune_box(&p, &all[i], &bytes))
-			continue;
-		printf("%s%s\n", gone++ ? "" : "Deleted Containers:\n",
-		       all[i].id);
-	}
-	printf("%sTotal reclaimed space: %s\n", gone ? "\n" : "",
-	       human_size(bytes, 4, size));
+	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;
 }
 
