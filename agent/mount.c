@@ -6,17 +6,29 @@
 #include "base/log.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NEW_ROOT "/.root"
 #define SHM_DEFAULT (64u << 20)
+/* In no header of user space. */
+#define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
+/* The superblock, and the fields that are looked at. */
+#define SUPER_OFF 1024
+#define SUPER_LEN 1024
+#define SUPER_BLOCKS_LO 0x4
+#define SUPER_BLOCK_LOG 0x18
+#define SUPER_INCOMPAT 0x60
+#define SUPER_BLOCKS_HI 0x150
+#define INCOMPAT_64BIT 0x80
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 struct mount_point {
@@ -155,6 +167,37 @@ static int disk_explain(struct err *e, const char *path, const char *fstype)
 	}
 }
 
+static uint32_t super_u32(const uint8_t *super, size_t at)
+{
+	uint32_t v;
+
+	memcpy(&v, super + at, sizeof(v));
+	return le32toh(v);
+}
+
+void mount_grow(const char *disk, const char *at)
+{
+	autoclose int dev = open(disk, O_RDONLY | O_CLOEXEC);
+	autoclose int fs = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint64_t size, has, blocks;
+	uint8_t super[SUPER_LEN];
+	uint32_t log;
+
+	if (dev < 0 || fs < 0 || ioctl(dev, BLKGETSIZE64, &size) < 0 ||
+	    fd_pread_full(dev, super, sizeof(super), SUPER_OFF) != SUPER_LEN)
+		return;
+	log = 10 + super_u32(super, SUPER_BLOCK_LOG);
+	has = super_u32(super, SUPER_BLOCKS_LO);
+	if (super_u32(super, SUPER_INCOMPAT) & INCOMPAT_64BIT)
+		has |= (uint64_t)super_u32(super, SUPER_BLOCKS_HI) << 32;
+	blocks = log < 32 ? size >> log : 0;
+	if (blocks <= has)
+		return;
+	if (ioctl(fs, EXT4_IOC_RESIZE_FS, &blocks) < 0)
+		log_warn("%s: not grown to the size of its disk: %s", at,
+			 strerror(errno));
+}
+
 static int root_attach(const struct mount_root *r, struct err *e)
 {
 	const char *fstype = *r->fstype ? r->fstype : "ext4";
@@ -172,6 +215,8 @@ static int root_attach(const struct mount_root *r, struct err *e)
 		done = mount(path, NEW_ROOT, fstype, MS_RDONLY, NULL) == 0;
 	if (!done)
 		return disk_explain(e, path, fstype);
+	if (strcmp(fstype, "ext4") == 0)
+		mount_grow(path, NEW_ROOT);
 	return 0;
 }
 

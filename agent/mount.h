@@ -26,5 +26,8 @@ int mount_system(const char *dir, uint64_t shm_bytes, struct err *e);
  * the initramfs is out of reach. */
 int mount_root(const struct mount_root *r, struct err *e);
 
+/* The ext4 file system of a disk that is mounted at at becomes as large as the
+ * disk, which may have grown. What goes wrong is logged, and no error. */
+void mount_grow(const char *disk, const char *at);
 /* /dev/NAME of the virtio-blk disk with this serial. Needs /sys and /dev. */
 int mount_find_disk(const char *serial, char *path, size_t room, struct err *e);

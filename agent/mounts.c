@@ -20,18 +20,14 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PLACE "/dev/.vial"
 #define OPTIONS_MAX 512
-/* In no header of user space. */
-#define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
 /* ---- words ---- */
 
@@ -265,24 +261,6 @@ static int populate(const char *target, const char *to, struct err *e)
 
 /* ---- kinds ---- */
 
-/* A disk may have become larger since its file system was made. One that has
- * not costs a look at its last block. */
-static void grow(const char *disk, const char *at)
-{
-	autoclose int dev = open(disk, O_RDONLY | O_CLOEXEC);
-	autoclose int fs = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint64_t size = 0, blocks;
-	struct statfs st;
-
-	if (dev < 0 || fs < 0 || ioctl(dev, BLKGETSIZE64, &size) < 0 ||
-	    fstatfs(fs, &st) < 0 || st.f_bsize <= 0)
-		return;
-	blocks = size / (uint64_t)st.f_bsize;
-	if (ioctl(fs, EXT4_IOC_RESIZE_FS, &blocks) < 0)
-		log_warn("%s: not grown to the size of its disk: %s", at,
-			 strerror(errno));
-}
-
 static int mount_disk(const Vial__Agent__Mount *m, const char *data,
 		      const char *at, struct err *e)
 {
@@ -296,9 +274,13 @@ static int mount_disk(const Vial__Agent__Mount *m, const char *data,
 	if (mount(path, at, fstype, flags, data) < 0 &&
 	    (errno != EROFS ||
 	     mount(path, at, fstype, flags | MS_RDONLY, data) < 0))
-		return err_sys(e, "disk \"%s\"", m->source);
+		return errno == EROFS
+			     ? err_set(e, EROFS,
+				       "its last writer was killed: mount it "
+				       "once for writing")
+			     : err_sys(e, "disk \"%s\"", m->source);
 	if (!m->readonly && strcmp(fstype, "ext4") == 0)
-		grow(path, at);
+		mount_grow(path, at);
 	return 0;
 }
 

@@ -132,6 +132,19 @@ static void all_of_it(void **state)
 	      "bind /t false;volume /c true;tmpfs /tmp true;");
 }
 
+static void limits(void **state)
+{
+	(void)state;
+	load("{\"image\": \"a\", \"argv\": [\"x\"], \"cpus\": 2,"
+	     "\"cpu_milli\": 1500, \"cpuset\": \"0-1\", \"disk_bps\": 1000,"
+	     "\"disk_iops\": 7, \"disk_bytes\": 2097152}");
+	gives("{{.HostConfig.NanoCpus}} {{.HostConfig.CpusetCpus}}",
+	      "1500000000 0-1");
+	gives("{{.HostConfig.IOMaximumBandwidth}} "
+	      "{{.HostConfig.IOMaximumIOps}} {{.HostConfig.StorageOpt.size}}",
+	      "1000 7 2097152");
+}
+
 static void states(void **state)
 {
 	(void)state;
@@ -155,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(least, start, stop),
 		cmocka_unit_test_setup_teardown(all_of_it, start, stop),
+		cmocka_unit_test_setup_teardown(limits, start, stop),
 		cmocka_unit_test_setup_teardown(states, start, stop),
 	};
 

@@ -55,6 +55,21 @@ static void parts_of_a_cpu(void **state)
 	assert_true(spec_cpus(&s, "many", &e) < 0);
 }
 
+static void room_on_the_disk(void **state)
+{
+	static const char *const bad[] = { "size=",    "size=x",
+					   "20g",      "size=1k",
+					   "size=32t", "size=1048577",
+					   "inode64" };
+
+	(void)state;
+	assert_int_equal(spec_storage_opt(&s, "size=20g", &e), 0);
+	assert_int_equal(s.limits.disk_bytes, 20ull << 30);
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+		assert_true(spec_storage_opt(&s, bad[i], &e) < 0);
+	assert_int_equal(s.limits.disk_bytes, 20ull << 30);
+}
+
 static void lists_of_cpus(void **state)
 {
 	static const char *const bad[] = {
@@ -149,11 +164,9 @@ static void cleaning_believes_no_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(parts_of_a_cpu),
-		T(lists_of_cpus),
-		T(cpus_are_those_there_are),
-		T(rates),
-		T(cleaning_believes_no_path),
+		T(parts_of_a_cpu), T(room_on_the_disk),
+		T(lists_of_cpus),  T(cpus_are_those_there_are),
+		T(rates),	   T(cleaning_believes_no_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

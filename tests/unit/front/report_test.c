@@ -93,7 +93,26 @@ static void out_of_memory(void **state)
 	exited(0, SIGKILL, false, true);
 	assert_int_equal(r.status, 137);
 	assert_int_equal(r.reason, REPORT_OOM);
-	assert_non_null(strstr(r.message, "now 512m"));
+	assert_string_equal(r.message,
+			    "out of memory: killed by the guest's kernel "
+			    "(raise --memory, now 512m)");
+}
+
+/* Its name is its own choice, and the line goes to a terminal. */
+static void who_was_killed_for_memory(void **state)
+{
+	Vial__Agent__Exited x = VIAL__AGENT__EXITED__INIT;
+	char victim[] = "cc\0331[7]";
+
+	(void)state;
+	x.signal = SIGKILL;
+	x.oom_killed = true;
+	x.oom_victim = victim;
+	report_take_exit(&r, &x);
+	report_exited(&r, &s);
+	assert_string_equal(r.message,
+			    "out of memory: cc?1[7] was killed by the guest's "
+			    "kernel (raise --memory, now 512m)");
 }
 
 /* A child was killed for memory, and the command coped. */
@@ -269,6 +288,7 @@ int main(void)
 		T(a_closed_pipe_is_quiet),
 		T(a_timeout),
 		T(out_of_memory),
+		T(who_was_killed_for_memory),
 		T(coped),
 		T(the_first_end_counts),
 		T(not_started),

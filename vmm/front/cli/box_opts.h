@@ -44,6 +44,8 @@
 		 "A resource limit, such as nofile=1024"),                     \
 	OPT_SET(0, "shm-size", spec_shm, "SIZE",                               \
 		"Size of /dev/shm (default: 64m)"),                            \
+	OPT_LIST(0, "storage-opt", spec_storage_opt, "size=SIZE",              \
+		 "Room on its disk (default: the image's)"),                   \
 	OPT_SET(0, "disk-bps", spec_disk_bps, "SIZE",                          \
 		"Bytes a second the disk reads and writes at most"),           \
 	OPT_SET(0, "disk-iops", spec_disk_iops, "N",                           \
@@ -151,8 +153,6 @@
 		    "a box shares no kernel"),                                 \
 	OPT_IGNORED(0, "runtime", "NAME", "vial",                              \
 		    "there is one runtime"),                                   \
-	OPT_IGNORED(0, "storage-opt", "NAME=VALUE", NULL,                      \
-		    "the image's size is the disk's"),                         \
 	OPT_IGNORED(0, "platform", "NAME", "linux/" VIAL_OCI_ARCH "|linux",    \
 		    "the guest is what the host is"),                          \
 	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \

@@ -191,6 +191,31 @@ static json_t *log_config(const struct spec *s)
 		"max-file", json_sprintf("%u", s->log.files));
 }
 
+static json_int_t nano_cpus(const struct spec *s)
+{
+	return s->limits.cpu_milli
+		     ? (json_int_t)s->limits.cpu_milli * (NS_PER_CPU / 1000)
+		     : (json_int_t)s->cpus * NS_PER_CPU;
+}
+
+/* Of the host's CPUs and disks. docker has these fields, too. */
+static void put_limits(json_t *o, const struct limits *l)
+{
+	json_t *more = json_pack("{s:s s:I s:I}", "CpusetCpus", text(l->cpuset),
+				 "IOMaximumBandwidth", (json_int_t)l->disk_bps,
+				 "IOMaximumIOps", (json_int_t)l->disk_iops);
+
+	json_object_update(o, more);
+	json_decref(more);
+	json_object_set_new(
+		o, "StorageOpt",
+		l->disk_bytes
+			? json_pack("{s:o}", "size",
+				    json_sprintf("%llu", (unsigned long long)
+								 l->disk_bytes))
+			: json_null());
+}
+
 static json_t *host_config(const struct spec *s)
 {
 	json_t *o = json_pack(
@@ -210,8 +235,7 @@ static json_t *host_config(const struct spec *s)
 		"ShmSize",
 		(json_int_t)(s->shm_bytes ? s->shm_bytes : 64u << 20),
 		"Sysctls", boxjson_labels(&s->sysctls), "Memory",
-		(json_int_t)s->ram_bytes, "NanoCpus",
-		(json_int_t)s->cpus * NS_PER_CPU, "PidsLimit",
+		(json_int_t)s->ram_bytes, "NanoCpus", nano_cpus(s), "PidsLimit",
 		s->pids_limit ? json_integer((json_int_t)s->pids_limit)
 			      : json_null(),
 		"Ulimits", ulimits(s), "Init", (int)s->init, "GroupAdd",
@@ -219,6 +243,7 @@ static json_t *host_config(const struct spec *s)
 
 	json_object_update(o, more);
 	json_decref(more);
+	put_limits(o, &s->limits);
 	json_object_set_new(o, "Annotations", boxjson_labels(&s->annotations));
 	json_object_set_new(o, "Runtime", json_string("vial"));
 	return o;

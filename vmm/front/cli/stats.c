@@ -40,6 +40,7 @@ static const struct table_column columns[] = {
 	{ "CPUPerc", "CPU %" },
 	{ "MemUsage", "MEM USAGE / LIMIT" },
 	{ "MemPerc", "MEM %" },
+	{ "MemReturned", "MEM RETURNED" },
 	{ "NetIO", "NET I/O" },
 	{ "BlockIO", "BLOCK I/O" },
 	{ "PIDs", "PIDS" },
@@ -56,7 +57,8 @@ static const struct table_kind kind = {
 struct seen {
 	struct box_info info;
 	const char *what; /* as the user calls it */
-	uint64_t at_us, cpu_us, used, ram, read, written, rx, tx;
+	uint64_t at_us, cpu_us, used, ram, returned, read, written;
+	uint64_t rx, tx;
 	double cpu; /* of one CPU, between the last two times */
 	unsigned pids;
 };
@@ -73,6 +75,7 @@ static void use(struct seen *s, const Vial__Control__Stats *m)
 	s->at_us = now;
 	s->cpu_us = m->cpu_us;
 	s->ram = m->ram_bytes;
+	s->returned = m->returned_bytes;
 	s->read = m->disk_read_bytes;
 	s->written = m->disk_write_bytes;
 	s->rx = m->net_rx_bytes;
@@ -172,16 +175,18 @@ static json_t *row(const struct seen *s, bool whole)
 {
 	char id[HUMAN_MAX], used[HUMAN_MAX], ram[HUMAN_MAX];
 	char in[HUMAN_MAX], out[HUMAN_MAX], rx[HUMAN_MAX], tx[HUMAN_MAX];
+	char back[HUMAN_MAX];
 	const char *shown = whole ? s->info.id : human_id(s->info.id, id);
 	double mem = s->ram ? (double)s->used * 100 / (double)s->ram : 0;
 
-	return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:o s:o}", "Container",
-			 s->what ? s->what : shown, "ID", shown, "Name",
-			 s->info.name, "CPUPerc",
+	return json_pack("{s:s s:s s:s s:o s:o s:o s:s s:o s:o s:o}",
+			 "Container", s->what ? s->what : shown, "ID", shown,
+			 "Name", s->info.name, "CPUPerc",
 			 json_sprintf("%.2f%%", s->cpu), "MemUsage",
 			 json_sprintf("%s / %s", human_bytes(s->used, used),
 				      human_bytes(s->ram, ram)),
-			 "MemPerc", json_sprintf("%.2f%%", mem), "NetIO",
+			 "MemPerc", json_sprintf("%.2f%%", mem), "MemReturned",
+			 human_bytes(s->returned, back), "NetIO",
 			 json_sprintf("%s / %s", human_size(s->rx, 3, rx),
 				      human_size(s->tx, 3, tx)),
 			 "BlockIO",

@@ -13,7 +13,7 @@ static const struct opt no_opts[] = { OPT_END };
 static int grow_main(const struct cmd *c, int argc, char **argv)
 {
 	struct err e = { 0 };
-	uint64_t size;
+	uint64_t size = 0;
 	int status, first = cmd_parse(c, argc, argv, NULL, &status);
 
 	if (first < 0)

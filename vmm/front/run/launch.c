@@ -122,6 +122,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	}
 	for (size_t i = 0; i < plan.n_disks; i++) /* each, by itself */
 		plan.disks[i]->rate = &rate;
+	pm.disk[0].size_bytes = p->limits.disk_bytes;
 	plan.tied = true;
 	plan.balloon = true;
 	plan.verbose = p->verbose;

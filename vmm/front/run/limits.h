@@ -20,6 +20,8 @@ struct limits {
 			       of which the guest has no more anyway */
 	const char *cpuset; /* "0-3,6" */
 	uint64_t disk_bps, disk_iops, console_bps;
+	uint64_t disk_bytes; /* what the root disk has room for; 0: as the
+				image says */
 };
 
 /* Whether this host can keep them, before anything is made. cpus: how many the

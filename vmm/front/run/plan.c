@@ -174,6 +174,21 @@ static int check_memory(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Its file system may grow, and never shrinks. */
+static int check_disk(const struct spec *s, struct err *e)
+{
+	uint64_t size = s->limits.disk_bytes;
+	struct stat st;
+
+	if (!size || stat(s->image_path ? s->image_path : s->image, &st) < 0 ||
+	    size >= (uint64_t)st.st_size)
+		return 0;
+	return err_set(e, EINVAL,
+		       "--storage-opt size=%" PRIu64 ": the image has %" PRIu64
+		       " bytes",
+		       size, (uint64_t)st.st_size);
+}
+
 /* Paths to copy in must be there before a machine is started for them. */
 static int check_copies(const struct spec *s, struct err *e)
 {
@@ -204,7 +219,7 @@ int plan_open(struct plan *p, const struct spec *s, struct err *e)
 
 	*p = (struct plan)PLAN_INIT;
 	p->limits = s->limits;
-	if (limits_check(&p->limits, &cpus, e) < 0)
+	if (limits_check(&p->limits, &cpus, e) < 0 || check_disk(s, e) < 0)
 		return -e->code;
 	p->vcpus = s->cpus ? s->cpus : MIN(cpus, CPUS_DEFAULT_MAX);
 	p->ram_bytes = s->ram_bytes;

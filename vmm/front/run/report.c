@@ -94,6 +94,7 @@ void report_take_exit(struct report *r, const Vial__Agent__Exited *x)
 	r->core = x->core;
 	r->timed_out = x->timed_out;
 	r->oom_killed = x->oom_killed;
+	snprintf(r->oom_victim, sizeof(r->oom_victim), "%s", x->oom_victim);
 	r->streams_cut = x->streams_cut;
 	r->command_wall_us = x->wall_us;
 	if (!x->usage)
@@ -115,9 +116,10 @@ void report_exited(struct report *r, const struct spec *s)
 			   (double)s->timeout_ms / 1000);
 	else if (r->oom_killed && status != 0)
 		report_end(r, REPORT_OOM, status,
-			   "out of memory: killed by "
+			   "out of memory: %s%skilled by "
 			   "the guest's kernel (raise --memory, now %" PRIu64
 			   "m)",
+			   r->oom_victim, *r->oom_victim ? " was " : "",
 			   s->ram_bytes >> 20);
 	else if (!sig)
 		report_end(r, REPORT_EXITED, status, "%s", "");

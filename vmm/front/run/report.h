@@ -60,6 +60,7 @@ struct report {
 	bool have_exit;		/* the command's own end is known: */
 	unsigned exit_status, exit_signal;
 	bool core, timed_out, oom_killed, streams_cut;
+	char oom_victim[64];	/* "name[pid]", "" */
 	uint64_t command_user_us, command_system_us, command_rss_bytes;
 	uint64_t command_wall_us;
 	uint64_t guest_boot_us;	/* the guest's own count */

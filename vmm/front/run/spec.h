@@ -104,6 +104,7 @@ int spec_hostname(void *spec, const char *text, struct err *e);
 int spec_cpus(void *spec, const char *text, struct err *e);
 int spec_cpuset(void *spec, const char *text, struct err *e);
 int spec_disk_bps(void *spec, const char *text, struct err *e);
+int spec_storage_opt(void *spec, const char *text, struct err *e);
 int spec_disk_iops(void *spec, const char *text, struct err *e);
 int spec_console_bps(void *spec, const char *text, struct err *e);
 int spec_memory(void *spec, const char *text, struct err *e);

@@ -38,6 +38,7 @@ static const struct field fields[] = {
 	F("cpus", UINT, cpus),
 	F("cpu_milli", U64, limits.cpu_milli),
 	F("cpuset", STR, limits.cpuset),
+	F("disk_bytes", U64, limits.disk_bytes),
 	F("disk_bps", U64, limits.disk_bps),
 	F("disk_iops", U64, limits.disk_iops),
 	F("console_bps", U64, limits.console_bps),

@@ -6,9 +6,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RATE_MAX (1ull << 40)
 #define MILLI_MIN 10
+#define DISK_MIN (1ull << 20)
+#define DISK_MAX (16ull << 40)
 
 /* The guest has whole CPUs; a part of one is kept by the host. */
 int spec_cpus(void *spec, const char *text, struct err *e)
@@ -59,6 +62,24 @@ int spec_disk_bps(void *spec, const char *text, struct err *e)
 int spec_console_bps(void *spec, const char *text, struct err *e)
 {
 	return rate(text, &((struct spec *)spec)->limits.console_bps, e);
+}
+
+/* "size=20g", in whole sectors. */
+int spec_storage_opt(void *spec, const char *text, struct err *e)
+{
+	struct spec *s = spec;
+	uint64_t size;
+
+	if (strncmp(text, "size=", 5) != 0)
+		return err_set(e, EINVAL, "'%.80s' is not size=SIZE", text);
+	if (parse_size(text + 5, &size, e) < 0)
+		return -e->code;
+	if (size < DISK_MIN || size > DISK_MAX || size % 512)
+		return err_set(e, ERANGE,
+			       "%s: a disk has 1m to 16t, in whole sectors",
+			       text + 5);
+	s->limits.disk_bytes = size;
+	return 0;
 }
 
 int spec_disk_iops(void *spec, const char *text, struct err *e)
