@@ -274,11 +274,7 @@ static int mount_disk(const Vial__Agent__Mount *m, const char *data,
 	if (mount(path, at, fstype, flags, data) < 0 &&
 	    (errno != EROFS ||
 	     mount(path, at, fstype, flags | MS_RDONLY, data) < 0))
-		return errno == EROFS
-			     ? err_set(e, EROFS,
-				       "its last writer was killed: mount it "
-				       "once for writing")
-			     : err_sys(e, "disk \"%s\"", m->source);
+		return err_sys(e, "disk \"%s\"", m->source);
 	if (!m->readonly && strcmp(fstype, "ext4") == 0)
 		mount_grow(path, at);
 	return 0;

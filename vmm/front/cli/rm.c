@@ -35,6 +35,24 @@ static void remove_all(struct box *b, bool volumes)
 	spec_fini(&s);
 }
 
+/* A guest that goes at once loses what it has not written yet, which matters
+ * in a volume alone. */
+static int end(const struct box_info *info, struct err *e)
+{
+	struct err ignored;
+	bool volumes = false;
+	struct spec s;
+	struct box b;
+
+	if (state_open(&b, info->id, &ignored) == 0) {
+		volumes = box_load(&b, &s, &ignored) == 0 &&
+			  boxmounts_outlive(&s.mounts, info->brief);
+		spec_fini(&s);
+		state_close(&b);
+	}
+	return volumes ? stop_kill(info, e) : stop_box(info->id, e);
+}
+
 static int remove_box(void *arg, const char *what, struct err *e)
 {
 	const struct rm *rm = arg;
@@ -47,7 +65,7 @@ static int remove_box(void *arg, const char *what, struct err *e)
 	if (info.alive && !rm->force)
 		return err_set(e, EBUSY,
 			       "box %s runs: stop it first, or use -f", what);
-	if (info.alive && stop_box(info.id, e) < 0)
+	if (info.alive && end(&info, e) < 0)
 		return -e->code;
 	/* A brief box has removed itself. */
 	if (state_open(&b, info.id, e) < 0)

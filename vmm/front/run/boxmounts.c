@@ -2,6 +2,7 @@
 #include "run/boxmounts.h"
 
 #include "base/auto.h"
+#include "run/disk.h"
 #include "run/volume_use.h"
 
 #include <errno.h>
@@ -101,7 +102,14 @@ static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,
 		if (fd < 0)
 			return fd;
 		b->readonly[b->ndisks] = m->v[i].readonly;
+		b->scratch[b->ndisks] = -1;
 		b->disk[b->ndisks++] = fd;
+		if (!m->v[i].readonly)
+			continue;
+		fd = disk_open_overlay(e);
+		if (fd < 0)
+			return fd;
+		b->scratch[b->ndisks - 1] = fd;
 	}
 	return 0;
 }
@@ -120,8 +128,11 @@ int boxmounts_open(struct boxmounts *b, const struct spec_mounts *m,
 
 void boxmounts_hand_on(struct boxmounts *b)
 {
-	while (b->ndisks > 0)
+	while (b->ndisks > 0) {
 		close(b->disk[--b->ndisks]);
+		if (b->scratch[b->ndisks] >= 0)
+			close(b->scratch[b->ndisks]);
+	}
 	if (b->share.fd >= 0)
 		close(take_fd(&b->share.fd));
 }
@@ -130,6 +141,15 @@ void boxmounts_close(struct boxmounts *b)
 {
 	boxmounts_hand_on(b);
 	share_stop(&b->share);
+}
+
+bool boxmounts_outlive(const struct spec_mounts *m, bool brief)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->v[i].kind == MOUNT_VOLUME && !m->v[i].readonly &&
+		    !(brief && m->v[i].anonymous))
+			return true;
+	return false;
 }
 
 void boxmounts_remove_anonymous(const struct spec_mounts *m)

@@ -18,6 +18,9 @@ struct boxmounts {
 	struct share share; /* fd -1: no folder of the host */
 	int disk[BOXMOUNTS_DISKS]; /* owned */
 	bool readonly[BOXMOUNTS_DISKS];
+	/* What the guest writes to one that is read-only: ext4 wants to finish
+	 * what a writer that was killed has begun. Nobody sees it. */
+	int scratch[BOXMOUNTS_DISKS]; /* owned; -1: none */
 	unsigned ndisks;
 };
 
@@ -37,6 +40,8 @@ void boxmounts_hand_on(struct boxmounts *b);
 /* Ends the share. */
 void boxmounts_close(struct boxmounts *b);
 
+/* Whether a volume that the box may write to is there after it. */
+bool boxmounts_outlive(const struct spec_mounts *m, bool brief);
 /* Removes the volumes that the user gave no name (`vial rm -v`), as far as
  * they are there and no other box mounts them. */
 void boxmounts_remove_anonymous(const struct spec_mounts *m);

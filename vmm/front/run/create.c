@@ -105,18 +105,6 @@ static int write_cidfile(const struct spec *s, const char *id, struct err *e)
 		     : 0;
 }
 
-int box_make(struct box *b, struct box_info *info, const struct spec *s,
-	     struct err *e)
-{
-	if (state_create(b, info, e) < 0)
-		return -e->code;
-	if (write_config(b, s, e) < 0 || write_cidfile(s, info->id, e) < 0) {
-		state_remove(b);
-		return -e->code;
-	}
-	return 0;
-}
-
 /* Now, so that they are listed, and are this box's. */
 static int make_volumes(const struct spec *s, struct err *e)
 {
@@ -132,6 +120,18 @@ static int make_volumes(const struct spec *s, struct err *e)
 			continue;
 		if (volume_create(&conf, name, e) < 0)
 			return -e->code;
+	}
+	return 0;
+}
+
+int box_make(struct box *b, struct box_info *info, const struct spec *s,
+	     struct err *e)
+{
+	if (state_create(b, info, e) < 0)
+		return -e->code;
+	if (write_config(b, s, e) < 0 || write_cidfile(s, info->id, e) < 0) {
+		state_remove(b);
+		return -e->code;
 	}
 	return 0;
 }

@@ -57,10 +57,10 @@ static void on_started(struct run *r)
 
 	report_mark(r->report, TIME_STARTED);
 	r->started = true;
-	if (!r->launch.info.brief) {
-		r->launch.info.started = state_now();
-		run_record(r, "running");
-	}
+	/* With its monitor, also of a brief box: so that it is listed, and so
+	 * that whoever finds it dead knows it was not to be kept. */
+	r->launch.info.started = state_now();
+	run_record(r, "running");
 	boxevents_add(&r->launch.info, "start", NULL, NULL);
 	r->health.changed = health_changed;
 	health_start(&r->health, &r->loop, &r->guest, r->spec, &ignored);

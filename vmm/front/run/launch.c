@@ -37,6 +37,7 @@ static void put_volume(struct plan_mounts *pm, const struct boxmounts *m,
 	if (m->readonly[i]) {
 		d->base_fds = &pm->base[i];
 		d->n_base_fds = 1;
+		d->overlay_fd = SHIM_FD_SCRATCH + i;
 	} else {
 		d->overlay_fd = SHIM_FD_VOLUME + i;
 		d->plain = true;

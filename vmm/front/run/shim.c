@@ -77,9 +77,13 @@ static int open_files(struct shim *s, struct err *e)
 static void place_mounts(const struct boxmounts *m, int null, int *from)
 {
 	from[SHIM_FD_SHARE] = m && m->share.fd >= 0 ? m->share.fd : null;
-	for (unsigned i = 0; i < BOXMOUNTS_DISKS; i++)
-		from[SHIM_FD_VOLUME + i] = m && i < m->ndisks ? m->disk[i]
-							      : null;
+	for (unsigned i = 0; i < BOXMOUNTS_DISKS; i++) {
+		bool is = m && i < m->ndisks;
+
+		from[SHIM_FD_VOLUME + i] = is ? m->disk[i] : null;
+		from[SHIM_FD_SCRATCH + i] =
+			is && m->scratch[i] >= 0 ? m->scratch[i] : null;
+	}
 }
 
 /* In the child: gives every descriptor its number. They may stand in each

@@ -211,7 +211,11 @@ static bool off(const struct run *r)
 
 void run_power_off(struct run *r)
 {
-	if (r->launch.info.brief || over(r) || !r->guest.open || !r->setup)
+	/* What a brief box leaves undone is nobody's loss, but for what it
+	 * wrote to a volume. */
+	if (r->launch.info.brief && !boxmounts_outlive(&r->spec->mounts, true))
+		return;
+	if (over(r) || !r->guest.open || !r->setup)
 		return;
 	/* Whatever the end of the guest is now, it is not the command's. */
 	r->stop_known = true;
