@@ -90,3 +90,56 @@ throttled() { grep -q 'nr_throttled [1-9]' "$1/cpu.stat"; }
 	vrun -125 box --device-read-bps /dev/sda:1m -- true
 	[[ $stderr == *--disk-bps* ]]
 }
+
+@test "limits: what was asked for is what the guest has, and what inspect says" {
+	vial run -d --name many --cpus 1.5 -m 300m --pids-limit 40 \
+		--ulimit nofile=100:200 --ulimit core=0 --shm-size 32m \
+		--disk-bps 64m --disk-iops 5000 --storage-opt size=3g \
+		"$IMAGE" sh -c 'while :; do sleep 1; done' >/dev/null
+	in=(exec many sh -c)
+	vrun -0 vial "${in[@]}" 'nproc; ulimit -n; ulimit -Hn; ulimit -c
+		df -k /dev/shm | awk "END { print \$2 }"
+		df -k / | awk "END { print \$2 }"
+		awk "/^MemTotal/ { print \$2 }" /proc/meminfo'
+	[ "${lines[0]}" = 2 ]
+	[ "${lines[1]} ${lines[2]} ${lines[3]}" = '100 200 0' ]
+	[ "${lines[4]}" = 32768 ]
+	[ "${lines[5]}" -gt 2800000 ] && [ "${lines[5]}" -le 3145728 ]
+	[ "${lines[6]}" -gt 200000 ] && [ "${lines[6]}" -le 307200 ]
+	# All commands of the box together.
+	vrun vial "${in[@]}" 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done'
+	[ "$status" -ne 0 ]
+	[[ $stderr == *[Ff]ork* || $stderr == *temporarily* ]]
+	group=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(part vial-vmm)/cgroup")
+	[ "$(cat "$group/cpu.max")" = "150000 100000" ]
+	vial inspect many | jq -e '.[0].HostConfig | .NanoCpus == 1500000000 and
+		.Memory == 314572800 and .PidsLimit == 40 and
+		.ShmSize == 33554432 and .IOMaximumBandwidth == 67108864 and
+		.IOMaximumIOps == 5000 and .StorageOpt.size == "3221225472" and
+		(.Ulimits | map(select(.Name == "nofile")) |
+			.[0].Hard == 200 and .[0].Soft == 100)'
+	# Its disk is as large the next time.
+	vial exec many sh -c 'echo kept >/f; sync'
+	vial stop -t 0 many
+	vial start many
+	vrun -0 vial "${in[@]}" 'cat /f; df -k / | awk "END { print \$2 }"'
+	[ "${lines[0]}" = kept ]
+	[ "${lines[1]}" -gt 2800000 ]
+	vial rm -f many
+	wait_for 30 no_group
+	vrun -125 box --storage-opt size=1m -- true
+	one_line 'size=1048576' 'the image has'
+	vrun -125 box --storage-opt huge -- true
+	one_line 'size=SIZE'
+}
+
+@test "limits: an out-of-memory kill is told with the process that died" {
+	vrun -137 vial run --name hungry -m 128m "$IMAGE" tool eat 500
+	one_line 'out of memory' 'tool[' '--memory'
+	vrun -0 vial inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}} {{.State.Error}}' hungry
+	[[ $output == 'true 137 out of memory: tool['*'] was killed'* ]]
+	vrun -0 vial events --since 1h --until 0s --filter event=oom \
+		--format '{{.Actor.Attributes.name}}'
+	[ "$output" = hungry ]
+	vial rm hungry
+}

@@ -32,7 +32,14 @@ rss_below() { [ "$(rss VmRSS)" -lt "$1" ]; }
 	[ "$peak" -ge 200 ]
 	wait_for 60 rss_below $((peak - 150))
 	echo "# $peak MiB, then $(rss VmRSS) MiB" >&3
-	echo "later $(rss VmRSS) MiB"
+	# stats knows what the guest uses now, and how much it gave back.
+	vrun -0 vial stats --no-stream --format '{{json .}}'
+	used=$(jq -r .MemUsage <<<"$output")
+	back=$(jq -r .MemReturned <<<"$output")
+	[[ $used =~ ^([0-9]+)(\.[0-9]+)?MiB\ /\ 512MiB$ ]]
+	[ "${BASH_REMATCH[1]}" -lt 150 ]
+	[[ $back =~ ^([0-9]+)(\.[0-9]+)?(M|G)iB$ ]]
+	[[ ${BASH_REMATCH[3]} == G || ${BASH_REMATCH[1]} -ge 150 ]]
 	kill -TERM "$pid"
 	wait "$pid" || true
 }
