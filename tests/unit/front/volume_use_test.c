@@ -93,6 +93,15 @@ static void boxes_that_do_not_run_count(void **state)
 	assert_int_equal(volume_use_check(&u, "data", &e), -EBUSY);
 	assert_non_null(strstr(e.msg, "(one)"));
 	assert_non_null(strstr(e.msg, "(two)"));
+	assert_false(volume_use_running(&u, "data", "", want, sizeof(want)));
+	for (unsigned i = 0; i < u.n; i++)
+		u.v[i].alive = true;
+	assert_true(volume_use_running(&u, "data", "", want, 6));
+	assert_int_equal(strlen(want), 5);
+	assert_true(volume_use_running(&u, "data", "one", want, sizeof(want)));
+	assert_string_equal(want, "two");
+	assert_true(volume_use_running(&u, "data2", "two", want, sizeof(want)));
+	assert_string_equal(want, "one");
 	volume_use_fini(&u);
 }
 

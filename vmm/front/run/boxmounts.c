@@ -68,6 +68,23 @@ static int open_share(struct boxmounts *b, const struct spec_mounts *m,
 	return 0;
 }
 
+/* Who has it, of those that run; the volume knows only who came last. */
+static int explain_busy(const char *volume, const char *user, struct err *e)
+{
+	struct volume_uses uses = { 0 };
+	struct err ignored;
+	char names[120];
+
+	if (volume_use_scan(&uses, &ignored) == 0 &&
+	    volume_use_running(&uses, volume, user, names, sizeof(names)))
+		err_set(e, EBUSY,
+			"volume %.64s: volume is in use - [%s] "
+			"(one box may write to it, or many read it with :ro)",
+			volume, names);
+	volume_use_fini(&uses);
+	return -EBUSY;
+}
+
 static int open_volume(const struct spec_mount *m, const char *user, bool brief,
 		       struct err *e)
 {
@@ -81,10 +98,7 @@ static int open_volume(const struct spec_mount *m, const char *user, bool brief,
 	if (m->anonymous && volume_create(&conf, name, e) < 0)
 		return -e->code;
 	fd = volume_open(m->source, user, true, m->readonly, e);
-	if (fd == -EBUSY)
-		return err_wrap(e, "a volume is one box's at a time, or of "
-				   "many that mount it with :ro");
-	return fd;
+	return fd == -EBUSY ? explain_busy(m->source, user, e) : fd;
 }
 
 static int open_volumes(struct boxmounts *b, const struct spec_mounts *m,

@@ -21,6 +21,7 @@ static int add(struct volume_uses *u, const struct box_info *info,
 	snprintf(more->volume, sizeof(more->volume), "%s", volume);
 	snprintf(more->box, sizeof(more->box), "%s", info->id);
 	snprintf(more->name, sizeof(more->name), "%s", info->name);
+	more->alive = info->alive;
 	return 0;
 }
 
@@ -82,6 +83,20 @@ unsigned volume_use_count(const struct volume_uses *u, const char *volume)
 	for (size_t i = 0; i < u->n; i++)
 		n += strcmp(u->v[i].volume, volume) == 0;
 	return n;
+}
+
+bool volume_use_running(const struct volume_uses *u, const char *volume,
+			const char *but, char *names, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < u->n && used < size; i++)
+		if (u->v[i].alive && strcmp(u->v[i].volume, volume) == 0 &&
+		    strcmp(u->v[i].name, but) != 0)
+			used += (size_t)snprintf(names + used, size - used,
+						 "%s%s", used ? ", " : "",
+						 u->v[i].name);
+	return used > 0;
 }
 
 int volume_use_check(const struct volume_uses *u, const char *volume,

@@ -10,11 +10,13 @@
 #include "run/state.h"
 #include "run/volume.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct volume_use {
 	char volume[VOLUME_NAME_MAX + 1];
 	char box[BOX_ID_LEN + 1], name[64];
+	bool alive;
 };
 
 /* Zeroed is empty. */
@@ -29,6 +31,9 @@ void volume_use_fini(struct volume_uses *u);
 
 /* How many boxes mount it. */
 unsigned volume_use_count(const struct volume_uses *u, const char *volume);
+/* Names of those of them that run, but for one: "a, b". False: none. */
+bool volume_use_running(const struct volume_uses *u, const char *volume,
+			const char *but, char *names, size_t size);
 /* -EBUSY and the boxes, unless there are none. */
 int volume_use_check(const struct volume_uses *u, const char *volume,
 		     struct err *e);
