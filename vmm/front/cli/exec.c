@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 };
 
 /* What is not said is as the box has it. */
-static int inherit(struct spec *s, const struct spec *box, struct err *e)
+static int inherit(struct spec *s, struct spec *box, struct err *e)
 {
 	struct strv env = { 0 };
 
@@ -57,6 +57,10 @@ static int inherit(struct spec *s, const struct spec *box, struct err *e)
 		strv_add(&s->cap_drop, box->cap_drop.v[i]);
 	s->privileged = s->privileged || box->privileged;
 	s->no_new_privs = box->no_new_privs;
+	/* --ulimit is not among exec's options, so there are no others. */
+	s->rlimits = take_ptr(&box->rlimits);
+	s->nrlimits = box->nrlimits;
+	box->nrlimits = 0;
 	return 0;
 }
 
