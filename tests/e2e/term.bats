@@ -24,7 +24,7 @@ on_term()
 		expect now 33 111
 		size 44 55
 		expect changed 44 55
-		send quit\r
+		send quit\rquit\r
 		expect done' \
 		"$VIAL" run --rm -it "$IMAGE" sh -c '
 			trap "echo changed \$(stty size)" WINCH

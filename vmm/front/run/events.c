@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 /* How long the monitor may take to say why the guest's agent fell silent. */
+#define DRAIN_MS 10000
 #define LOST_MS 5000
 
 /* ---- the agent ---- */
@@ -88,6 +89,28 @@ static void on_report(struct run *r, const char *text)
 	state_put(&r->launch.box, "report.txt", text, &ignored);
 }
 
+/* Streams end before Exited comes, so what is missing is on its way, unless
+ * the guest lies. Our own side may be as slow as it likes. */
+static void run_await_output(struct run *r)
+{
+	r->drained =
+		stdio_bytes(&r->io, STDIO_OUT) + stdio_bytes(&r->io, STDIO_ERR);
+	run_limit(r, LIMIT_DRAIN, DRAIN_MS);
+}
+
+static void output_is_late(struct run *r)
+{
+	uint64_t now =
+		stdio_bytes(&r->io, STDIO_OUT) + stdio_bytes(&r->io, STDIO_ERR);
+
+	if (stdio_starves(&r->io) && now == r->drained)
+		run_fail(r, REPORT_GUEST, STATUS_VIAL,
+			 "the command has ended, but the guest keeps its "
+			 "output open");
+	else if (!stdio_drained(&r->io))
+		run_await_output(r);
+}
+
 static void on_exited(struct run *r, const Vial__Agent__Exited *x)
 {
 	if (x->key != r->key || r->exited)
@@ -95,7 +118,7 @@ static void on_exited(struct run *r, const Vial__Agent__Exited *x)
 	r->exited = true;
 	health_stop(&r->health);
 	term_restore();
-	timer_set(&r->limit, 0);
+	run_await_output(r);
 	/* The end itself is told when the output is complete. */
 	report_take_exit(r->report, x);
 }
@@ -352,6 +375,9 @@ void run_limit_fired(struct timer *t)
 			 "command timed out after %g s, and the guest did "
 			 "not end it",
 			 (double)r->spec->timeout_ms / 1000);
+		break;
+	case LIMIT_DRAIN:
+		output_is_late(r);
 		break;
 	case LIMIT_LOST:
 		r->report->show_console = true;

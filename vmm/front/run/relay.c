@@ -311,6 +311,11 @@ static void end_init(struct relay_end *x, int fd, bool writes,
 	}
 }
 
+bool relay_starves(const struct relay *r)
+{
+	return r->state == RELAY_RUNNING && (r->src.watch.events & EPOLLIN);
+}
+
 int relay_start(struct relay *r, struct loop *l, int src, int dst,
 		bool from_agent, void (*ended)(struct relay *r), struct err *e)
 {

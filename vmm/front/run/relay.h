@@ -84,6 +84,8 @@ struct relay {
 int relay_start(struct relay *r, struct loop *l, int src, int dst,
 		bool from_agent, void (*ended)(struct relay *r), struct err *e);
 void relay_fini(struct relay *r);
+/* Everything that came is in dst, and nothing comes. */
+bool relay_starves(const struct relay *r);
 
 /* s takes what comes from now on; fd is borrowed. -ENOSPC: there are many
  * already, -EPIPE: the relay has ended. Set s->gone before. */

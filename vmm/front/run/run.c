@@ -194,7 +194,7 @@ static void run_command(struct run *r)
 	run_wait(r, is_started);
 	if (r->started)
 		run_tell(r, -1, "");
-	if (r->started && r->spec->timeout_ms)
+	if (r->started && !r->exited && r->spec->timeout_ms)
 		run_limit(r, LIMIT_COMMAND,
 			  r->spec->timeout_ms + r->spec->grace_ms +
 				  COMMAND_MARGIN_MS);

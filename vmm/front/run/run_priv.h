@@ -28,29 +28,36 @@ struct run {
 	struct launch launch;
 	struct boxmounts mounts;
 	struct boxnet net;
-	struct chan notices;	/* on the plan socket */
+	struct chan notices; /* on the plan socket */
 	struct watch plan_watch, leash_watch;
-	struct timer limit;	/* until the next sign of life is due */
-	enum { LIMIT_BOOT, LIMIT_COMMAND, LIMIT_LOST, LIMIT_OFF } limit_of;
+	struct timer limit; /* until the next sign of life is due */
+	enum {
+		LIMIT_BOOT,
+		LIMIT_COMMAND,
+		LIMIT_LOST,
+		LIMIT_OFF,
+		LIMIT_DRAIN
+	} limit_of;
+	uint64_t drained; /* bytes of output when LIMIT_DRAIN began */
 	struct keep keep;
-	struct timer grace;	/* between a stop's signal and KILL */
-	bool grace_over;	/* KILL was sent */
-	bool stopping;		/* somebody asked it to end */
+	struct timer grace; /* between a stop's signal and KILL */
+	bool grace_over;    /* KILL was sent */
+	bool stopping;	    /* somebody asked it to end */
 	struct boxlog log;
 	struct health health;
 	struct guest guest;
 	struct stdio io;
-	uint64_t key;		/* the command's */
+	uint64_t key; /* the command's */
 	struct copy copy;
-	uint64_t copy_key;	/* of the copy that runs; 0: none */
+	uint64_t copy_key; /* of the copy that runs; 0: none */
 	struct report_copy *copy_report;
-	bool copied, archived;	/* our child is done; the agent is */
+	bool copied, archived; /* our child is done; the agent is */
 	bool setup, started, exited, stats;
-	bool cut;		/* nobody waits for the guest any more */
-	bool monitor_gone;	/* and all it had to say was heard */
-	bool stop_known;	/* a notice has told why */
-	bool no_drain; /* output that is under way is not waited for */
-	bool told;		/* how->started was called */
+	bool cut;	   /* nobody waits for the guest any more */
+	bool monitor_gone; /* and all it had to say was heard */
+	bool stop_known;   /* a notice has told why */
+	bool no_drain;	   /* output that is under way is not waited for */
+	bool told;	   /* how->started was called */
 	unsigned interrupts;
 };
 

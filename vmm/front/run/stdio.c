@@ -135,6 +135,12 @@ bool stdio_drained(const struct stdio *io)
 	       io->stream[STDIO_ERR].relay.state != RELAY_RUNNING;
 }
 
+bool stdio_starves(const struct stdio *io)
+{
+	return relay_starves(&io->stream[STDIO_OUT].relay) ||
+	       relay_starves(&io->stream[STDIO_ERR].relay);
+}
+
 int stdio_check(const struct stdio *io, struct err *e)
 {
 	for (int i = STDIO_OUT; i <= STDIO_ERR; i++) {

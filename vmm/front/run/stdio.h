@@ -58,6 +58,8 @@ void stdio_fini(struct stdio *io);
 
 /* The command's output has been written as far as it can be. */
 bool stdio_drained(const struct stdio *io);
+/* An output is open, and it is not our side that is waited for. */
+bool stdio_starves(const struct stdio *io);
 /* After that: what of it was lost, other than to a reader that left. */
 int stdio_check(const struct stdio *io, struct err *e);
 /* Bytes of output so far: 0 until the command has shown life. */
