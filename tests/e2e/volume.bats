@@ -7,12 +7,12 @@
 # shellcheck disable=SC2154,SC2016 # run sets variables; commands share a shell here, templates none
 load common
 
-# The folder of volumes stays where there was one.
+# The folders of volumes and images stay where there was one.
 setup()
 {
 	common_setup
-	mkdir -p "$VIAL_DATADIR/volumes"
-	chmod 700 "$VIAL_DATADIR"
+	vial volume ls -q
+	vial images -q
 	leftovers >"$before"
 }
 

@@ -62,11 +62,14 @@ int df_look(struct df *f, struct err *e)
 	struct strv names = { 0 };
 	int n = state_list(&all, e), r;
 
-	*f = (struct df){ .box_rows = json_array(),
+	*f = (struct df){ .image_rows = json_array(),
+			  .box_rows = json_array(),
 			  .volume_rows = json_array() };
 	for (int i = 0; i < n; i++)
 		look_at_box(f, &all[i]);
-	r = n < 0 ? n : volume_use_scan(&uses, e);
+	r = n < 0 ? n : df_images(f, all, n, e);
+	if (r == 0)
+		r = volume_use_scan(&uses, e);
 	if (r == 0)
 		r = volume_names(&names, e);
 	for (size_t i = 0; r == 0 && i < names.n; i++)
@@ -79,6 +82,7 @@ int df_look(struct df *f, struct err *e)
 
 void df_fini(struct df *f)
 {
+	json_decref(f->image_rows);
 	json_decref(f->box_rows);
 	json_decref(f->volume_rows);
 	*f = (struct df){ .box_rows = NULL };

@@ -6,6 +6,7 @@
 #include "cli/human.h"
 #include "cli/imagejson.h"
 #include "cli/imagerow.h"
+#include "cli/prune.h"
 #include "cli/tmpl.h"
 #include "cli/when.h"
 #include "image/gc.h"
@@ -156,18 +157,6 @@ static const struct opt prune_opts[] = {
 	OPT_END
 };
 
-static bool agreed(bool all)
-{
-	char line[16] = "";
-
-	printf("WARNING! This will remove all %s.\n"
-	       "Are you sure you want to continue? [y/N] ",
-	       all ? "images that no box uses" : "images without a name");
-	fflush(stdout);
-	return fgets(line, sizeof(line), stdin) &&
-	       (*line == 'y' || *line == 'Y');
-}
-
 /* Whether a box was made from it. */
 static bool in_use(const struct catalog *c, const struct digest *id,
 		   const struct box_info *boxes, int n)
@@ -239,10 +228,9 @@ static void say_deleted(void *ctx, const struct digest *d)
 	       d->text);
 }
 
-static int prune(struct prune *p, struct err *e)
+static int prune(struct prune *p, uint64_t *bytes, struct err *e)
 {
 	struct gc_stats st = { 0 };
-	char size[HUMAN_MAX];
 	struct store s;
 	int r = imagerow_store(&s, e);
 
@@ -252,16 +240,28 @@ static int prune(struct prune *p, struct err *e)
 	if (r == 0)
 		r = gc_run(&s, &st, say_deleted, p, e);
 	store_close(&s);
-	if (r == 0)
-		printf("%sTotal reclaimed space: %s\n", p->gone ? "\n" : "",
-		       human_size(st.bytes, 4, size));
+	if (p->gone)
+		printf("\n");
+	*bytes += st.bytes;
 	return r;
+}
+
+int prune_images(bool all, const struct filter *f, int64_t until,
+		 uint64_t *bytes, struct err *e)
+{
+	struct prune p = { .all = all, .filter = *f, .until = until / 1000 };
+	int r = prune(&p, bytes, e);
+
+	/* Another vial has the store open, and the next one does it. */
+	return r == -EBUSY ? 0 : r;
 }
 
 static int prune_main(const struct cmd *c, int argc, char **argv)
 {
 	struct prune p = { 0 };
 	struct err e = { 0 };
+	char size[HUMAN_MAX];
+	uint64_t bytes = 0;
 	int status, first = cmd_parse(c, argc, argv, &p, &status);
 
 	if (first < 0)
@@ -272,10 +272,12 @@ static int prune_main(const struct cmd *c, int argc, char **argv)
 			argv[first]);
 		return cmd_misused(c, &e);
 	}
-	if (!p.force && !agreed(p.all))
+	if (!p.force && !prune_agreed(p.all ? " all images that no box uses.\n"
+					    : " all images without a name.\n"))
 		return 0;
-	if (prune(&p, &e) < 0)
+	if (prune(&p, &bytes, &e) < 0)
 		return cmd_error(&e);
+	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;
 }
 

@@ -16,3 +16,6 @@ bool prune_agreed(const char *what);
  * adds the bytes of the host's disk. */
 int prune_boxes(const struct filter *f, int64_t until, uint64_t *bytes,
 		struct err *e);
+/* The same for images without a name, or all that no box was made from. */
+int prune_images(bool all, const struct filter *f, int64_t until,
+		 uint64_t *bytes, struct err *e);

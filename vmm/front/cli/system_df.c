@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vial system df: what boxes and volumes take of the host's disk. */
+/* vial system df: what images, boxes and volumes take of the host's disk. */
 #include "cli/boxrow.h"
 #include "cli/df.h"
 #include "cli/human.h"
+#include "cli/imagerow.h"
 #include "cli/system.h"
 #include "cli/tmpl.h"
 
@@ -33,6 +34,12 @@ static const struct table_column columns[] = {
 static const struct table_kind kind = {
 	columns, "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t"
 		 "{{.Reclaimable}}"
+};
+
+static const struct table_kind image_kind = {
+	imagerow_columns,
+	"table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t"
+	"{{.Size}}\t{{.Containers}}"
 };
 
 static const struct table_kind box_kind = {
@@ -80,6 +87,8 @@ static int show_sums(const struct df *f, const char *format, struct err *e)
 	int r = t ? 0 : -e->code;
 
 	if (r == 0)
+		r = add(t, "Images", &f->images, e);
+	if (r == 0)
 		r = add(t, "Containers", &f->boxes, e);
 	if (r == 0)
 		r = add(t, "Local Volumes", &f->volumes, e);
@@ -110,14 +119,17 @@ static int show_each(const struct df *f, const char *format, struct err *e)
 	int r;
 
 	if (!format) {
-		r = show_rows("Containers", &box_kind, f->box_rows, e);
-		printf("\n");
+		r = show_rows("Images", &image_kind, f->image_rows, e);
+		if (r == 0)
+			r = show_rows("\nContainers", &box_kind, f->box_rows,
+				      e);
 		return r < 0 ? r
-			     : show_rows("Local Volumes", &volume_kind,
+			     : show_rows("\nLocal Volumes", &volume_kind,
 					 f->volume_rows, e);
 	}
-	o = json_pack("{s:[] s:O s:O s:[]}", "Images", "Containers",
-		      f->box_rows, "Volumes", f->volume_rows, "BuildCache");
+	o = json_pack("{s:O s:O s:O s:[]}", "Images", f->image_rows,
+		      "Containers", f->box_rows, "Volumes", f->volume_rows,
+		      "BuildCache");
 	r = tmpl_print(stdout,
 		       strcmp(format, "json") == 0 ? "{{json .}}" : format, o,
 		       e);
@@ -151,7 +163,7 @@ static int df_main(const struct cmd *c, int argc, char **argv)
 const struct cmd cmd_system_df = {
 	.name = "system df",
 	.usage = "[OPTIONS]",
-	.summary = "Show what boxes and volumes take of the host's disk.",
+	.summary = "Show what is taken of the host's disk.",
 	.opts = opts,
 	.example = "vial system df -v\n",
 	.run = df_main,

@@ -35,7 +35,7 @@ static int set_filter(void *what, const char *text, struct err *e)
 
 static const struct opt opts[] = {
 	OPT_FLAG('a', "all", struct prune, all,
-		 "Volumes that have a name, too (with --volumes)"),
+		 "Images and, with --volumes, volumes that have a name, too"),
 	OPT_LIST(0, "filter", set_filter, "FILTER",
 		 "Only some: until=24h (older than that), label=K=V"),
 	OPT_FLAG('f', "force", struct prune, force, "Do not ask"),
@@ -46,13 +46,16 @@ static const struct opt opts[] = {
 
 static bool agreed(const struct prune *p)
 {
-	if (!p->volumes)
-		return prune_agreed(":\n  - all boxes that do not run\n\n");
-	return prune_agreed(p->all ? ":\n  - all boxes that do not run\n"
-				     "  - all volumes that no box mounts\n\n"
-				   : ":\n  - all boxes that do not run\n"
-				     "  - all volumes that got no name from "
-				     "anybody and that no box mounts\n\n");
+	char what[320];
+
+	snprintf(what, sizeof(what),
+		 ":\n  - all boxes that do not run\n%s  - all images %s\n\n",
+		 !p->volumes ? ""
+		 : p->all    ? "  - all volumes that no box mounts\n"
+			     : "  - all volumes that got no name from anybody "
+			       "and that no box mounts\n",
+		 p->all ? "that no box uses" : "without a name");
+	return prune_agreed(what);
 }
 
 static int check(const struct prune *p, int words, struct err *e)
@@ -80,9 +83,10 @@ static int prune_main(const struct cmd *c, int argc, char **argv)
 		return cmd_misused(c, &e);
 	if (!p.force && !agreed(&p))
 		return 0;
-	/* Boxes first: then nobody mounts their volumes any more. */
+	/* Boxes first: then nobody uses their volumes and images any more. */
 	if (prune_boxes(&p.filter, p.until, &bytes, &e) < 0 ||
-	    (p.volumes && volume_prune(p.all, &p.filter, &bytes, &e) < 0))
+	    (p.volumes && volume_prune(p.all, &p.filter, &bytes, &e) < 0) ||
+	    prune_images(p.all, &p.filter, p.until, &bytes, &e) < 0)
 		return cmd_error(&e);
 	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;

@@ -10,7 +10,8 @@
 
 #define BLOCK 512 /* of st_blocks, whatever the file system's are */
 
-/* Of the regular files in a directory; nameless: only those without a name.
+/* Of the regular files in a directory, but for those that are somebody else's
+ * as well, such as the disk of an image; nameless: only those without a name.
  * Takes fd over. */
 static uint64_t sum(int fd, bool nameless)
 {
@@ -27,7 +28,7 @@ static uint64_t sum(int fd, bool nameless)
 	while ((ent = readdir(d)))
 		if (fstatat(dirfd(d), ent->d_name, &st,
 			    nameless ? 0 : AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode) && (!nameless || st.st_nlink == 0))
+		    S_ISREG(st.st_mode) && st.st_nlink == (nameless ? 0 : 1))
 			bytes += (uint64_t)st.st_blocks * BLOCK;
 	closedir(d);
 	return bytes;
