@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "run/state.h"
+#include "run/volume.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +54,11 @@ static const struct cmd volume_ls = { .name = "volume ls",
 static const struct cmd volume_rm = { .name = "volume rm",
 				      .usage = "BOX",
 				      .summary = "Remove." };
-static const struct cmd *const volumes[] = { &volume_ls, &volume_rm, NULL };
+static const struct cmd volume_grow = { .name = "volume grow",
+					.usage = "VOLUME SIZE",
+					.summary = "Grow." };
+static const struct cmd *const volumes[] = { &volume_ls, &volume_rm,
+					     &volume_grow, NULL };
 static const struct cmd volume = { .name = "volume",
 				   .usage = "COMMAND",
 				   .summary = "Volumes.",
@@ -135,11 +140,25 @@ static void commands(void **state)
 	assert_string_equal(after("nothing x y"), ":");
 }
 
+static void volumes_there_are(void **state)
+{
+	struct volume_conf conf = { .name = "cache", .size = 16u << 20 };
+	char name[VOLUME_NAME_MAX + 1];
+	struct err e;
+
+	(void)state;
+	assert_string_equal(after("volume grow "), ":");
+	assert_int_equal(volume_create(&conf, name, &e), 0);
+	assert_string_equal(after("volume grow "), "cache :");
+	assert_string_equal(after("volume grow x"), ":");
+	assert_string_equal(after("volume grow cache "), ":");
+}
+
 static void groups(void **state)
 {
 	(void)state;
 	assert_string_equal(after("v"), "volume :");
-	assert_string_equal(after("volume "), "ls rm :");
+	assert_string_equal(after("volume "), "ls rm grow :");
 	assert_string_equal(after("volume l"), "ls :");
 	assert_string_equal(after("volume ls --na"), "--name :");
 	assert_string_equal(after("volume rm j"), "job-1 :");
@@ -198,6 +217,7 @@ static void words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(commands), cmocka_unit_test(volumes_there_are),
 		cmocka_unit_test(commands), cmocka_unit_test(groups),
 		cmocka_unit_test(options),  cmocka_unit_test(values),
 		cmocka_unit_test(words),
