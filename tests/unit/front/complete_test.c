@@ -54,11 +54,11 @@ static const struct cmd volume_ls = { .name = "volume ls",
 static const struct cmd volume_rm = { .name = "volume rm",
 				      .usage = "BOX",
 				      .summary = "Remove." };
-static const struct cmd volume_grow = { .name = "volume grow",
-					.usage = "VOLUME SIZE",
-					.summary = "Grow." };
-static const struct cmd *const volumes[] = { &volume_ls, &volume_rm,
-					     &volume_grow, NULL };
+static const struct cmd volume_up = { .name = "volume grow",
+				      .usage = "VOLUME SIZE",
+				      .summary = "Grow." };
+static const struct cmd *const volumes[] = { &volume_ls, &volume_rm, &volume_up,
+					     NULL };
 static const struct cmd volume = { .name = "volume",
 				   .usage = "COMMAND",
 				   .summary = "Volumes.",
