@@ -107,10 +107,11 @@ throttled() { grep -q 'nr_throttled [1-9]' "$1/cpu.stat"; }
 	[ "${lines[5]}" -gt 2800000 ] && [ "${lines[5]}" -le 3145728 ]
 	[ "${lines[6]}" -gt 200000 ] && [ "${lines[6]}" -le 307200 ]
 	# All commands of the box together.
-	vrun vial "${in[@]}" 'i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done'
+	vrun vial "${in[@]}" 'i=0; while [ $i -lt 60 ]; do sleep 3 & i=$((i+1)); done'
 	[ "$status" -ne 0 ]
 	[[ $stderr == *[Ff]ork* || $stderr == *temporarily* ]]
-	group=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(part vial-vmm)/cgroup")
+	vmm=$(vial inspect -f '{{.State.Pid}}' many)
+	group=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$vmm/cgroup")
 	[ "$(cat "$group/cpu.max")" = "150000 100000" ]
 	vial inspect many | jq -e '.[0].HostConfig | .NanoCpus == 1500000000 and
 		.Memory == 314572800 and .PidsLimit == 40 and
@@ -119,7 +120,7 @@ throttled() { grep -q 'nr_throttled [1-9]' "$1/cpu.stat"; }
 		(.Ulimits | map(select(.Name == "nofile")) |
 			.[0].Hard == 200 and .[0].Soft == 100)'
 	# Its disk is as large the next time.
-	vial exec many sh -c 'echo kept >/f; sync'
+	wait_for 30 vial exec many sh -c 'echo kept >/f; sync'
 	vial stop -t 0 many
 	vial start many
 	vrun -0 vial "${in[@]}" 'cat /f; df -k / | awk "END { print \$2 }"'
