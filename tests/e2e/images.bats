@@ -205,15 +205,20 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 @test "images: loads that are killed leave nothing, others win" {
 	image a:1 "$(head -c 3000000 /dev/zero | tr '\0' x)"
 	for i in 1 2 3 4 5 6; do
-		"$VIAL" load -qi a-1.tar &
+		"$VIAL" load -qi a-1.tar 3>&- &
 		p=$!
 		# Somewhere in the middle of it, or before or behind.
 		sleep "0.0$i"
 		kill -9 $p || true
-	done 3>&-
-	wait
-	vial load -qi a-1.tar & vial load -qi a-1.tar & vial load -qi a-1.tar
-	wait
+		wait $p || true
+	done
+	vial load -qi a-1.tar 3>&- &
+	p=$!
+	vial load -qi a-1.tar 3>&- &
+	q=$!
+	vial load -qi a-1.tar
+	wait $p
+	wait $q
 	vrun -0 vial image prune -f
 	[ "$(blobs)" -eq 3 ]
 	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
