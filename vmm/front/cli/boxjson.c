@@ -273,16 +273,25 @@ static bool attached(const struct spec *s, const char *stream)
 	return s->attach.n == 0;
 }
 
-/* An --entrypoint stands first in argv. */
-static bool has_entrypoint(const struct spec *s)
+/* How many words of argv are the entrypoint: --entrypoint is one. */
+static size_t entrypoint_words(const struct spec *s)
 {
-	return s->entrypoint && *s->entrypoint && s->argv.n > 0;
+	if (!s->entrypoint)
+		return MIN((size_t)s->nentrypoint, s->argv.n);
+	return *s->entrypoint && s->argv.n > 0;
+}
+
+static json_t *entrypoint(const struct spec *s)
+{
+	const struct strv first = { s->argv.v, entrypoint_words(s) };
+
+	return first.n ? list(&first, 0) : json_null();
 }
 
 static json_t *config(const struct box_info *info, const struct spec *s)
 {
 	char id[HUMAN_MAX];
-	size_t from = has_entrypoint(s) ? 1 : 0;
+	size_t from = entrypoint_words(s);
 	json_t *cmd = s->argv.n > from ? list(&s->argv, from) : json_null();
 	json_t *o = json_pack(
 		"{s:s s:s s:s s:b s:b s:b s:{} s:b s:b s:b s:o s:o s:s s:n "
@@ -295,8 +304,7 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 		"OpenStdin", (int)s->interactive, "StdinOnce",
 		(int)(s->interactive && !s->detach), "Env", list(&s->env, 0),
 		"Cmd", cmd, "Image", s->image, "Volumes", "WorkingDir",
-		text(s->cwd), "Entrypoint",
-		from ? json_pack("[s]", s->argv.v[0]) : json_null(), "Labels",
+		text(s->cwd), "Entrypoint", entrypoint(s), "Labels",
 		boxjson_labels(&s->labels));
 
 	json_object_set_new(o, "StopSignal",
@@ -320,7 +328,8 @@ json_t *boxjson(const struct box_info *info, const struct spec *s,
 		"{s:s s:o s:s s:o s:o s:s s:o s:o s:i s:s s:s s:o s:o s:o}",
 		"Id", info->id, "Created", stamp(info->created), "Path",
 		s->argv.n ? s->argv.v[0] : "", "Args", list(&s->argv, 1),
-		"State", state(info, s), "Image", info->image, "LogPath",
+		"State", state(info, s), "Image",
+		s->image_id ? s->image_id : info->image, "LogPath",
 		json_sprintf("%s/log", dir), "Name", name, "RestartCount", 0,
 		"Driver", "ext4", "Platform", "linux", "HostConfig",
 		host_config(s), "Mounts", boxjson_mounts(s), "Config",

@@ -2,6 +2,7 @@
 /* vial create: a box that waits to be started. */
 #include "cli/box_opts.h"
 #include "cli/cmd.h"
+#include "cli/imagedisk.h"
 #include "run/create.h"
 
 #include <stdio.h>
@@ -28,8 +29,11 @@ static int create_main(const struct cmd *c, int argc, char **argv)
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (spec_command(&s, argc - first, argv + first, &e) < 0 ||
-		 spec_check(&s, &e) < 0)
+	else if (spec_command(&s, argc - first, argv + first, &e) < 0)
+		status = cmd_misused(c, &e);
+	else if (imagedisk_find(&s, &e) < 0)
+		status = cmd_error(&e);
+	else if (spec_check(&s, &e) < 0)
 		status = cmd_misused(c, &e);
 	else if (box_volumes_from(&s, &e) < 0)
 		status = cmd_error(&e);

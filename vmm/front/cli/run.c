@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "cli/box_opts.h"
 #include "cli/cmd.h"
+#include "cli/imagedisk.h"
 #include "run/attach.h"
 #include "run/create.h"
 #include "run/detach.h"
@@ -107,8 +108,11 @@ static int run_main(const struct cmd *c, int argc, char **argv)
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (spec_command(&s, argc - first, argv + first, &e) < 0 ||
-		 spec_check(&s, &e) < 0)
+	else if (spec_command(&s, argc - first, argv + first, &e) < 0)
+		status = cmd_misused(c, &e);
+	else if (imagedisk_find(&s, &e) < 0)
+		status = cmd_fail(&e);
+	else if (spec_check(&s, &e) < 0)
 		status = cmd_misused(c, &e);
 	else if (box_volumes_from(&s, &e) < 0)
 		status = cmd_fail(&e);
@@ -123,10 +127,10 @@ const struct cmd cmd_run = {
 	.usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	.summary = "Run a command in a virtual machine of its own.",
 	.opts = opts,
-	.more = "IMAGE is a local ext4 file (see 'vial help images'); it is never\n"
-		"written: the box has a disk of its own above it, which --rm takes\n"
-		"away in the end. -v is live; --copy-in and --copy-out copy. The exit\n"
-		"status is the command's: see 'vial help status'.\n",
+	.more = "IMAGE is a name ('vial images') or an ext4 file ('vial help images').\n"
+		"It is never written: the box has a disk of its own above it, which\n"
+		"--rm takes away in the end. -v is live; --copy-in and --copy-out\n"
+		"copy. The exit status is the command's: see 'vial help status'.\n",
 	.example = "vial run --rm -v .:/src -w /src image.ext4 make test\n",
 	.run = run_main,
 };

@@ -69,16 +69,36 @@ int box_volumes_from(struct spec *s, struct err *e)
 	return 0;
 }
 
+/* The disk of an image by a name of the box's own, so that the box outlives
+ * the image. Where that cannot be (--rm: another file system), the image's. */
+static bool link_base(const struct box *b, const struct spec *s,
+		      char path[PATH_MAX + 8])
+{
+	char dir[32];
+	ssize_t n;
+
+	if (!s->image_id ||
+	    linkat(AT_FDCWD, s->image_path, b->dir, "base", 0) < 0)
+		return false;
+	snprintf(dir, sizeof(dir), "/proc/self/fd/%d", b->dir);
+	n = readlink(dir, path, PATH_MAX);
+	if (n <= 0 || n == PATH_MAX)
+		return false;
+	strcpy(path + n, "/base");
+	return true;
+}
+
 static int write_config(const struct box *b, const struct spec *s,
 			struct err *e)
 {
 	autofree char *text = NULL;
 	struct spec whole = *s;
-	char path[PATH_MAX];
+	char path[PATH_MAX + 8];
 	json_t *o;
 
 	/* It may be started from elsewhere. */
-	if (!s->image_path && realpath(s->image, path))
+	if (link_base(b, s, path) ||
+	    (!s->image_path && realpath(s->image, path)))
 		whole.image_path = path;
 	o = spec_to_json(&whole);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
@@ -138,7 +158,8 @@ int box_make(struct box *b, struct box_info *info, const struct spec *s,
 
 int box_create(const struct spec *s, struct box_info *info, struct err *e)
 {
-	autoclose int image = disk_open_image(s->image, e);
+	autoclose int image =
+		disk_open_image(s->image_path ? s->image_path : s->image, e);
 	struct box b;
 
 	if (image < 0)

@@ -54,11 +54,13 @@ struct spec_log {
 struct spec {
 	const char *image;	/* as the user wrote it; the front end's */
 	const char *image_path;	/* where that is; NULL: image itself */
+	const char *image_id;	/* "sha256:..."; NULL: a file of the host */
 	struct strv argv;	/* entrypoint and command */
 	struct strv env;
 	struct strv groups;
 	const char *cwd, *user, *hostname, *name, *kernel, *json;
 	const char *entrypoint;	/* NULL: not given */
+	unsigned nentrypoint;	/* words of the image's, first in argv */
 	struct rlimit_arg *rlimits;
 	size_t nrlimits;
 	struct spec_copies in;	/* --copy-in: before the command */

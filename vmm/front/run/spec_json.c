@@ -22,6 +22,7 @@ struct field {
 static const struct field fields[] = {
 	F("image", STR, image),
 	F("image_path", STR, image_path),
+	F("image_id", STR, image_id),
 	F("argv", STRV, argv),
 	F("env", STRV, env),
 	F("groups", STRV, groups),
@@ -31,6 +32,7 @@ static const struct field fields[] = {
 	F("name", STR, name),
 	F("kernel", STR, kernel),
 	F("entrypoint", STR, entrypoint),
+	F("nentrypoint", UINT, nentrypoint),
 	F("rlimits", RLIMITS, rlimits),
 	F("copy_in", COPIES, in),
 	F("copy_out", COPIES, out),

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* imagedisk.h - the image of a command line, with a line of progress while its
+ * layers are unpacked. */
+#pragma once
+
+#include "run/spec.h"
+
+/* rootdisk_find(). */
+int imagedisk_find(struct spec *s, struct err *e);
