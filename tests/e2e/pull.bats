@@ -212,3 +212,47 @@ nothing_kept()
 	vrun -1 vial pull "127.0.0.1:$bad/good/x"
 	one_line blocked
 }
+
+@test "pull: login and logout" {
+	reg=127.0.0.1:$bad
+	file=$HOME/.docker/config.json
+	vrun -1 vial login -u me --password-stdin "$reg" <<<wrong
+	one_line "$reg" 'incorrect username or password'
+	[ ! -e "$file" ]
+	vrun -0 vial login -u me --password-stdin "$reg" <<<secret
+	[ "$output" = 'Login Succeeded' ]
+	[ "$(stat -c %a "$file")" = 600 ]
+	jq -e --arg h "$reg" '.auths[$h].auth == ("me:secret" | @base64)' "$file"
+	vrun -0 vial pull "$reg/basic/x"
+	# What else is in the file stays.
+	jq '.other = 1' "$file" >new && cat new >"$file"
+	vrun -0 vial logout "$reg"
+	[ "$output" = "Removing login credentials for $reg" ]
+	jq -e '.other == 1 and .auths == {}' "$file"
+	vrun -1 vial logout "$reg"
+	one_line 'Not logged in'
+	vrun -0 vial login -u me -p secret "http://$reg/"
+	[[ $stderr == *insecure* ]]
+	vrun -125 vial login --password-stdin "$reg" <<<x
+	one_line --username
+	vrun -1 vial login "$reg" </dev/null
+	one_line --password-stdin
+	# A helper keeps it, and the file does not.
+	mkdir bin
+	cat >bin/docker-credential-test <<-'END'
+	#!/bin/sh
+	echo "$1" >>verbs
+	cat >"input-$1"
+	END
+	chmod +x bin/docker-credential-test
+	echo '{"credsStore": "test"}' >"$file"
+	PATH=$PWD/bin:$PATH vrun -0 vial login -u me --password-stdin "$reg" <<<secret
+	jq -e --arg h "$reg" '. == {ServerURL: $h, Username: "me",
+		Secret: "secret"}' input-store
+	PATH=$PWD/bin:$PATH vrun -0 vial logout "$reg"
+	[ "$(cat input-erase)" = "$reg" ]
+	jq -e '. == {credsStore: "test"}' "$file"
+	echo 'no json' >"$file"
+	vrun -1 vial login -u me --password-stdin "$reg" <<<secret
+	one_line "$file"
+}

@@ -190,6 +190,10 @@ class Handler(BaseHTTPRequestHandler):
             self.log_message("")
             self.say(200, b'{"token": "t0k"}')
             return
+        if path == "/v2/":
+            if not self.basic("", ""):
+                self.say(200, b"{}")
+            return
         if len(parts) < 4 or parts[0] != "v2":
             self.no(404, "no such path")
             return

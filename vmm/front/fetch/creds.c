@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "fetch/creds_priv.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,9 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX   (1u << 20)
-#define HUB	   "docker.io"
-#define HUB_KEY	   "https://index.docker.io/v1/"
+#define FILE_MAX (1u << 20)
+#define HUB "docker.io"
+#define HUB_KEY "https://index.docker.io/v1/"
 #define ANSWER_MAX (64u << 10)
 
 void creds_fini(struct creds *c)
@@ -95,7 +96,7 @@ static bool helper_ok(const char *name)
 	return *name && strlen(name) < 100;
 }
 
-static pid_t start_helper(const char *helper, int in, int out)
+static pid_t start_helper(const char *helper, const char *what, int in, int out)
 {
 	char program[130];
 	pid_t pid = fork();
@@ -105,35 +106,58 @@ static pid_t start_helper(const char *helper, int in, int out)
 	snprintf(program, sizeof(program), "docker-credential-%s", helper);
 	dup2(in, 0);
 	dup2(out, 1);
-	execlp(program, program, "get", (char *)NULL);
+	execlp(program, program, what, (char *)NULL);
 	_exit(127);
 }
 
-/* What docker-credential-HELPER says to "get" and the server; NULL: nothing.
- * A helper that knows none fails, and that is no error. */
-static json_t *ask_helper(const char *helper, const char *server)
+/* A helper that knows none fails, and that is no error. */
+int creds_helper(const char *helper, const char *what, const char *input,
+		 json_t **out)
 {
 	char answer[ANSWER_MAX] = "";
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, status = 1;
-	ssize_t n = -1;
+	int in[2] = { -1, -1 }, from[2] = { -1, -1 }, status = 1;
+	ssize_t n = 0;
 	pid_t pid = -1;
 
 	if (!helper_ok(helper) || pipe2(in, O_CLOEXEC) < 0)
-		return NULL;
-	if (pipe2(out, O_CLOEXEC) == 0)
-		pid = start_helper(helper, in[0], out[1]);
+		return -EINVAL;
+	if (pipe2(from, O_CLOEXEC) == 0)
+		pid = start_helper(helper, what, in[0], from[1]);
 	close(in[0]);
-	auto_close_(&out[1]);
-	if (pid > 0 && fd_write_full(in[1], server, strlen(server)) < 0)
-		status = 1;
+	auto_close_(&from[1]);
+	/* One that ends without reading tells so by its status. */
+	if (pid > 0)
+		(void)fd_write_full(in[1], input, strlen(input));
 	close(in[1]);
 	if (pid > 0) {
-		n = fd_read_full(out[0], answer, sizeof(answer) - 1);
+		n = fd_read_full(from[0], answer, sizeof(answer) - 1);
 		waitpid(pid, &status, 0);
 	}
-	auto_close_(&out[0]);
-	return n > 0 && status == 0 ? json_loadb(answer, (size_t)n, 0, NULL)
-				    : NULL;
+	auto_close_(&from[0]);
+	if (status != 0)
+		return -EIO;
+	if (n > 0)
+		*out = json_loadb(answer, (size_t)n, 0, NULL);
+	explicit_bzero(answer, sizeof(answer));
+	return 0;
+}
+
+const char *creds_server(const char *host)
+{
+	return strcmp(host, HUB) == 0 ? HUB_KEY : host;
+}
+
+const char *creds_helper_of(json_t *root, const char *host)
+{
+	json_t *all = json_object_get(root, "credHelpers");
+	const char *helper = json_string_value(json_object_get(all, host));
+
+	if (!helper)
+		helper = json_string_value(
+			json_object_get(all, creds_server(host)));
+	if (!helper)
+		helper = json_string_value(json_object_get(root, "credsStore"));
+	return helper && *helper ? helper : NULL;
 }
 
 static char *text_of(json_t *o, const char *key)
@@ -145,17 +169,11 @@ static char *text_of(json_t *o, const char *key)
 
 static bool from_helper(json_t *root, const char *host, struct creds *c)
 {
-	const char *server = strcmp(host, HUB) == 0 ? HUB_KEY : host;
-	json_t *all = json_object_get(root, "credHelpers"), *o;
-	const char *helper = json_string_value(json_object_get(all, host));
+	const char *helper = creds_helper_of(root, host);
+	json_t *o = NULL;
 
-	if (!helper)
-		helper = json_string_value(json_object_get(all, server));
-	if (!helper)
-		helper = json_string_value(json_object_get(root, "credsStore"));
-	if (!helper || !*helper)
+	if (!helper || creds_helper(helper, "get", creds_server(host), &o) < 0)
 		return false;
-	o = ask_helper(helper, server);
 	c->user = text_of(o, "Username");
 	c->password = text_of(o, "Secret");
 	json_decref(o);
@@ -228,16 +246,11 @@ static bool from_auths(json_t *root, const char *name, struct creds *c)
 	return o && from_entry(o, c);
 }
 
-/* 1: found. One that is not there is empty; one that is broken is said. */
-static int from_file(const char *path, const char *name, struct creds *c,
-		     struct err *e)
+int creds_load(const char *path, json_t **root, struct err *e)
 {
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autofree char *text = NULL;
-	char host[300];
-	json_t *root;
 	ssize_t n;
-	bool found;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR
@@ -246,12 +259,26 @@ static int from_file(const char *path, const char *name, struct creds *c,
 	n = fd_slurp(fd, &text, FILE_MAX);
 	if (n <= 0)
 		return n < 0 ? err_set(e, (int)-n, "read %s", path) : 0;
-	root = json_loadb(text, (size_t)n, 0, NULL);
+	*root = json_loadb(text, (size_t)n, 0, NULL);
 	explicit_bzero(text, (size_t)n);
-	if (!json_is_object(root)) {
-		json_decref(root);
-		return err_set(e, EBADMSG, "%s is no JSON object", path);
-	}
+	if (json_is_object(*root))
+		return 1;
+	json_decref(*root);
+	*root = NULL;
+	return err_set(e, EBADMSG, "%s is no JSON object", path);
+}
+
+/* 1: found. One that is not there is empty; one that is broken is said. */
+static int from_file(const char *path, const char *name, struct creds *c,
+		     struct err *e)
+{
+	char host[300];
+	json_t *root = NULL;
+	int r = creds_load(path, &root, e);
+	bool found;
+
+	if (r <= 0)
+		return r;
 	snprintf(host, sizeof(host), "%.*s", (int)strcspn(name, "/"), name);
 	found = from_helper(root, host, c) || from_auths(root, name, c);
 	json_decref(root);

@@ -20,5 +20,10 @@ struct creds {
 /* name: "docker.io/library/debian". 0 and empty when there are none. */
 int creds_find(const char *name, struct creds *c, struct err *e);
 void creds_fini(struct creds *c);
+/* creds_write.c: kept, for the whole host. The file is REGISTRY_AUTH_FILE or
+ * docker's; a helper that is named there is asked instead. */
+int creds_store(const char *host, const struct creds *c, struct err *e);
+/* -ENOENT: there are none. */
+int creds_erase(const char *host, struct err *e);
 /* "user:password" in base64; the caller frees it. NULL: no memory. */
 char *creds_basic(const struct creds *c);

@@ -2,11 +2,15 @@
 /* vial-fetch - talks to registries, for vial.
  *
  *     vial-fetch pull DATADIR PLATFORM all|name NAME
+ *     vial-fetch login HOST USER        the password is on stdin
+ *     vial-fetch logout HOST
  *
  * What people read goes to stdout; the reason of a failure to descriptor 3,
  * which vial reads, or to stderr when there is none. */
+#include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "fetch/login.h"
 #include "fetch/pull.h"
 
 #include <curl/curl.h>
@@ -37,8 +41,50 @@ static int pull(char **argv, struct err *e)
 	return pull_image(&p, e);
 }
 
+/* As it is, but for one newline behind it. */
+static int login(char **argv, struct err *e)
+{
+	char text[16 << 10];
+	ssize_t n = fd_read_full(STDIN_FILENO, text, sizeof(text) - 1);
+	int r;
+
+	if (n < 0)
+		return err_set(e, (int)-n, "read the password");
+	text[n] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	r = *text ? login_store(argv[2], argv[3], text, e)
+		  : err_set(e, EINVAL, "the password is empty");
+	explicit_bzero(text, sizeof(text));
+	return r;
+}
+
+static int logout(char **argv, struct err *e)
+{
+	return login_erase(argv[2], e);
+}
+
+static const struct verb {
+	const char *name;
+	int argc;
+	int (*run)(char **argv, struct err *e);
+} verbs[] = {
+	{ "pull", 6, pull },
+	{ "login", 4, login },
+	{ "logout", 3, logout },
+};
+
+static const struct verb *verb_of(int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (argc == verbs[i].argc &&
+		    strcmp(argv[1], verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
+	const struct verb *v = verb_of(argc, argv);
 	/* Before another file gets that number. */
 	bool asked = fd_set_cloexec(REASON_FD, true) == 0;
 	struct err e = { 0 };
@@ -46,13 +92,13 @@ int main(int argc, char **argv)
 	log_init("vial", LOG_WARN);
 	/* Helpers for credentials may be gone before they have read. */
 	signal(SIGPIPE, SIG_IGN);
-	if (argc != 6 || strcmp(argv[1], "pull") != 0) {
+	if (!v) {
 		fprintf(stderr, "vial-fetch is started by vial: vial pull\n");
 		return 125;
 	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		err_set(&e, ENOMEM, "libcurl does not start");
-	else if (pull(argv, &e) == 0)
+	else if (v->run(argv, &e) == 0)
 		return fflush(stdout) == 0 ? 0 : 1;
 	return fail(&e, asked);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fetch.h - pulls an image, by the program that talks to registries. */
+/* fetch.h - pulls images and logs in, by the program that talks to registries.
+ *
+ * All wait until it is done or cannot be; the reason is the registry's, and
+ * the code EIO. */
 #pragma once
 
 #include "base/err.h"
@@ -12,7 +15,11 @@ struct fetch_how {
 	bool to_stderr;	      /* what is printed, where stdout is a command's */
 };
 
-/* Waits until it is in the store or cannot be; the reason is the registry's,
- * and the code EIO. The store must not be open here: gc would find it in use.
- * SIGINT of a terminal ends both. */
+/* The store must not be open here: gc would find it in use. SIGINT of a
+ * terminal ends both. */
 int fetch_image(const char *name, const struct fetch_how *how, struct err *e);
+
+/* What the registry accepts is kept. host: "docker.io". */
+int fetch_login(const char *host, const char *user, const char *password,
+		struct err *e);
+int fetch_logout(const char *host, struct err *e);
