@@ -12,7 +12,7 @@ setup()
 {
 	common_setup
 	vial volume ls -q
-	vial images -q
+	vial image prune -f
 	leftovers >"$before"
 }
 
