@@ -94,12 +94,12 @@ ps_is()
 		.Config.Tty and .Path == "cat" and (.Mounts | length) == 0 and
 		(.State.StartedAt > .Created)' <<<"$output"
 	jq -e '.[1] | .State.Status == "created" and .Config.WorkingDir == "/tmp"
-		and .Config.Env == ["A=1"] and .Config.Labels.a == "b"' \
+		and .Config.Env[0] == "A=1" and .Config.Labels.a == "b"' \
 		<<<"$output"
 	vrun -0 vial inspect -f '{{.State.ExitCode}} {{.State.Running}}' done-box
 	[ "$output" = '3 false' ]
 	vrun -0 vial inspect --format '{{range .Config.Env}}{{println .}}{{end}}' idle
-	[ "$output" = A=1 ]
+	[[ $output == $'A=1\nPATH=/'* ]]
 	vrun -0 vial inspect -f . live
 	[ "$output" = . ]
 	vrun -0 vial inspect -f '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' live

@@ -19,6 +19,9 @@ static const char *const rlimit_names[] = {
 	"msgqueue", "nice",   "rtprio",	 "rttime",
 };
 
+#define DEFAULT_PATH                                                           \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 static json_t *list(const struct strv *v, size_t from)
 {
 	json_t *a = json_array();
@@ -273,6 +276,19 @@ static bool attached(const struct spec *s, const char *stream)
 	return s->attach.n == 0;
 }
 
+/* Callers put folders in front of the PATH they read here, so the one that the
+ * agent gives a command without any (agent/exec.c) is told, too. */
+static json_t *environment(const struct spec *s)
+{
+	json_t *a = list(&s->env, 0);
+
+	for (size_t i = 0; i < s->env.n; i++)
+		if (strncmp(s->env.v[i], "PATH=", 5) == 0)
+			return a;
+	json_array_append_new(a, json_string("PATH=" DEFAULT_PATH));
+	return a;
+}
+
 /* How many words of argv are the entrypoint: --entrypoint is one. */
 static size_t entrypoint_words(const struct spec *s)
 {
@@ -302,7 +318,7 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 		(int)attached(s, "STDOUT"), "AttachStderr",
 		(int)attached(s, "STDERR"), "ExposedPorts", "Tty", (int)s->tty,
 		"OpenStdin", (int)s->interactive, "StdinOnce",
-		(int)(s->interactive && !s->detach), "Env", list(&s->env, 0),
+		(int)(s->interactive && !s->detach), "Env", environment(s),
 		"Cmd", cmd, "Image", s->image, "Volumes", "WorkingDir",
 		text(s->cwd), "Entrypoint", entrypoint(s), "Labels",
 		boxjson_labels(&s->labels));
