@@ -5,7 +5,9 @@
 #include "cli/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct cmd *const cmds[] = {
@@ -50,11 +52,10 @@ static int say_version(const char *self)
 	return printf("vial version %s\n", VIAL_VERSION) < 0;
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "--help";
 
-	log_init("vial", LOG_WARN);
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return help_main(0, NULL);
 	if (strcmp(word, "help") == 0)
@@ -65,4 +66,35 @@ int main(int argc, char **argv)
 		if (strcmp(word, cmds[i]->name) == 0)
 			return cmds[i]->run(cmds[i], argc - 1, argv + 1);
 	return unknown(word);
+}
+
+/* What we open must never be taken for a stream that is closed. There is
+ * nothing to read then, nobody to complain to, and an output that fails. */
+static void hold_streams(void)
+{
+	static const int how[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", how[fd]) < 0)
+			exit(CMD_FAILED);
+}
+
+/* An answer that did not arrive is an error, unless its reader has left. */
+static int answered(int status)
+{
+	bool bad = fflush(stdout) != 0 || ferror(stdout);
+
+	if (!bad || status != 0)
+		return status;
+	if (errno != EPIPE)
+		fprintf(stderr, "vial: write: %s\n",
+			errno ? strerror(errno) : "failed");
+	return CMD_ERROR;
+}
+
+int main(int argc, char **argv)
+{
+	hold_streams();
+	log_init("vial", LOG_WARN);
+	return answered(command(argc, argv));
 }
