@@ -60,8 +60,12 @@ static int remove_box(void *arg, const char *what, struct err *e)
 	struct box b;
 	int r;
 
-	if (state_find(what, &info, e) < 0)
-		return rm->force && e->code == ENOENT ? 0 : -e->code;
+	if (state_find(what, &info, e) < 0) {
+		if (!rm->force || e->code != ENOENT)
+			return -e->code;
+		cmd_fail(e); /* said, and no error */
+		return 1;
+	}
 	if (info.alive && !rm->force)
 		return err_set(e, EBUSY,
 			       "box %s runs: stop it first, or use -f", what);
