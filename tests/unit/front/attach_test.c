@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keys that detach, and a box that is waited for. */
+/* A box that is waited for. */
 #include "run/attach.h"
 #include "run/keep.h"
 
@@ -19,57 +19,6 @@
 #include <cmocka.h>
 
 static struct err e;
-
-static void keys(void **state)
-{
-	static const struct {
-		const char *text;
-		int n;
-		unsigned char keys[4];
-	} good[] = {
-		{ NULL, 2, { 16, 17 } },
-		{ "ctrl-p,ctrl-q", 2, { 16, 17 } },
-		{ "CTRL-P,Ctrl-Q", 2, { 16, 17 } },
-		{ "", 0, { 0 } },
-		{ "a", 1, { 'a' } },
-		{ "A,b", 2, { 'A', 'b' } },
-		{ "ctrl-a,x,ctrl-z", 3, { 1, 'x', 26 } },
-		{ "ctrl-@,ctrl-[,ctrl-],ctrl-^", 4, { 0, 27, 29, 30 } },
-		{ "ctrl-\\,ctrl-_", 2, { 28, 31 } },
-		{ "\xe9", 1, { 0xe9 } },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		unsigned char got[DETACH_KEYS_MAX];
-
-		assert_int_equal(attach_keys(good[i].text, got, &e), good[i].n);
-		assert_memory_equal(got, good[i].keys, (size_t)good[i].n);
-	}
-}
-
-static void no_keys(void **state)
-{
-	static const char *const bad[] = {
-		",",	     "a,",     ",a",
-		"ab",	     "ctrl-",  "ctrl-1",
-		"ctrl-ab",   "strg-a", "ctrl--",
-		"ctrl-a,,b", "a b",    "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q",
-	};
-	unsigned char got[DETACH_KEYS_MAX];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		if (attach_keys(bad[i], got, &e) != -EINVAL)
-			fail_msg("'%s' was taken", bad[i]);
-		assert_non_null(strstr(e.msg, bad[i]));
-	}
-	assert_int_equal(attach_keys("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p", got,
-				     &e),
-			 DETACH_KEYS_MAX);
-}
-
-/* ---- waiting ---- */
 
 static char dir[64];
 static struct box box;
@@ -174,8 +123,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys), cmocka_unit_test(no_keys),
-		T(the_keeper_tells),	T(the_record_tells),
+		T(the_keeper_tells),
+		T(the_record_tells),
 		T(nobody_to_attach_to),
 	};
 

@@ -204,12 +204,20 @@ static void mounts(void **state)
 
 static void artifacts(void **state)
 {
+	struct spec_copies there;
+
 	(void)state;
 	assert_int_equal(spec_artifact(&s, "/out//", &e), 0);
 	assert_int_equal(spec_artifact(&s, "/a/b:dir", &e), 0);
 	assert_string_equal(s.out.v[0].guest, "/out");
 	assert_string_equal(s.out.v[0].host, ".");
 	assert_string_equal(s.out.v[1].host, "dir");
+	assert_int_equal(chdir("/tmp"), 0);
+	assert_int_equal(spec_copies_absolute(&there, &s.out, &e), 0);
+	assert_int_equal(there.n, s.out.n);
+	assert_string_equal(there.v[1].host, "/tmp/dir");
+	assert_string_equal(there.v[1].guest, s.out.v[1].guest);
+	spec_copies_fini(&there);
 	assert_true(spec_artifact(&s, "/", &e) < 0);
 	assert_true(spec_artifact(&s, "//:x", &e) < 0);
 	assert_true(spec_artifact(&s, "out", &e) < 0);
@@ -285,6 +293,22 @@ static void contradictions(void **state)
 	s.debug = false;
 	assert_int_equal(spec_check(&s, &e), 0);
 	s.json = "";
+	assert_true(spec_check(&s, &e) < 0);
+	s.json = "file";
+	assert_int_equal(spec_check(&s, &e), 0);
+	s.detach = true;
+	assert_true(spec_check(&s, &e) < 0);
+	s.json = NULL;
+	assert_int_equal(spec_check(&s, &e), 0);
+	assert_int_equal(spec_attach(&s, "stdout", &e), 0);
+	assert_true(spec_check(&s, &e) < 0);
+	s.detach = false;
+	s.health.cmd = "true";
+	assert_int_equal(spec_check(&s, &e), 0);
+	s.health.none = true;
+	assert_true(spec_check(&s, &e) < 0);
+	s.health.none = false;
+	s.detach_keys = "ctrl-1";
 	assert_true(spec_check(&s, &e) < 0);
 }
 

@@ -7,6 +7,7 @@
 #include "run/attach.h"
 #include "run/create.h"
 #include "run/detach.h"
+#include "run/leave.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static const struct opt opts[] = {
 	OPT_FLAG('d', "detach", struct spec, detach,
 		 "Print the id of the box and leave it running"),
 	OPT_STR(0, "detach-keys", struct spec, detach_keys, "KEYS",
-		"For 'vial attach' (ctrl-p,ctrl-q)"),
+		"What leaves it running (ctrl-p,ctrl-q)"),
 	OPT_SET(0, "sig-proxy", spec_no_proxy, "BOOL",
 		"Hand signals on to the command (true)"),
 	OPT_STR(0, "json", struct spec, json, "FILE",
@@ -76,9 +77,9 @@ static int run_detached(const struct spec *s, struct err *e)
 static int run_spec(const struct spec *s, struct err *e)
 {
 	autoclose int json = s->json ? open_json(s->json, e) : -1;
-	const struct run_how how = { .no_in = !attached(s, "stdin"),
-				     .no_out = !attached(s, "stdout"),
-				     .no_err = !attached(s, "stderr") };
+	struct run_how how = { .no_in = !attached(s, "stdin"),
+			       .no_out = !attached(s, "stdout"),
+			       .no_err = !attached(s, "stderr") };
 	struct report r;
 	int status;
 
@@ -86,7 +87,11 @@ static int run_spec(const struct spec *s, struct err *e)
 		return cmd_fail(e);
 	if (s->detach)
 		return run_detached(s, e);
-	if (report_init(&r, s, e) < 0)
+	if (leave_possible(s, !how.no_in)) {
+		how.leavable = true;
+		how.leave = leave_split(e);
+	}
+	if (how.leave < 0 || report_init(&r, s, e) < 0)
 		return cmd_fail(e);
 	run_box(s, &r, &how);
 	if (!s->quiet)
@@ -96,6 +101,15 @@ static int run_spec(const struct spec *s, struct err *e)
 		status = cmd_fail(e);
 	report_fini(&r);
 	return status;
+}
+
+/* Whether the user's end of a terminal is one; of nobody's it need not be. */
+static int check_tty(const struct spec *s, struct err *e)
+{
+	if (s->tty && s->interactive && !s->detach && attached(s, "stdin") &&
+	    !isatty(STDIN_FILENO))
+		return err_set(e, ENOTTY, "the input device is not a TTY");
+	return 0;
 }
 
 static int run_main(const struct cmd *c, int argc, char **argv)
@@ -112,7 +126,7 @@ static int run_main(const struct cmd *c, int argc, char **argv)
 		status = cmd_misused(c, &e);
 	else if (imagedisk_find(&s, &e) < 0)
 		status = cmd_fail(&e);
-	else if (spec_check(&s, &e) < 0)
+	else if (spec_check(&s, &e) < 0 || check_tty(&s, &e) < 0)
 		status = cmd_misused(c, &e);
 	else if (box_volumes_from(&s, &e) < 0)
 		status = cmd_fail(&e);
@@ -130,7 +144,8 @@ const struct cmd cmd_run = {
 	.more = "IMAGE is a name ('vial images') or an ext4 file ('vial help images').\n"
 		"It is never written: the box has a disk of its own above it, which\n"
 		"--rm takes away in the end. -v is live; --copy-in and --copy-out\n"
-		"copy. The exit status is the command's: see 'vial help status'.\n",
+		"copy. With -it, ctrl-p ctrl-q leaves the command running. The exit\n"
+		"status is the command's: see 'vial help status'.\n",
 	.example = "vial run --rm -v .:/src -w /src image.ext4 make test\n",
 	.run = run_main,
 };

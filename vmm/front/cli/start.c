@@ -8,6 +8,8 @@
 #include "run/attach.h"
 #include "run/create.h"
 #include "run/detach.h"
+#include "run/keys.h"
+#include "run/leave.h"
 #include "run/run.h"
 
 #include <errno.h>
@@ -81,13 +83,18 @@ static int foreground(const struct start *o, struct box *b,
 		      struct box_info *info, const struct spec *s,
 		      struct err *e)
 {
-	const struct run_how how = { .box = b,
-				     .info = info,
-				     .no_in = !o->interactive };
+	struct run_how how = { .box = b,
+			       .info = info,
+			       .no_in = !o->interactive,
+			       .detach_keys = o->detach_keys };
 	struct report r;
 	int status;
 
-	if (report_init(&r, s, e) < 0)
+	if (leave_possible(s, o->interactive)) {
+		how.leavable = true;
+		how.leave = leave_split(e);
+	}
+	if (how.leave < 0 || report_init(&r, s, e) < 0)
 		return cmd_error(e);
 	run_box(s, &r, &how);
 	report_print(&r, STDERR_FILENO, !info->brief);
@@ -137,11 +144,14 @@ static int start_main(const struct cmd *c, int argc, char **argv)
 {
 	struct start o = { 0 };
 	struct err e = { 0 };
+	struct keys keys;
 	int status, first = cmd_parse(c, argc, argv, &o, &status);
 
 	if (first < 0)
 		return status;
-	if (first == argc)
+	if (keys_parse(&keys, o.detach_keys, &e) < 0)
+		err_wrap(&e, "--detach-keys");
+	else if (first == argc)
 		err_set(&e, EINVAL, "'vial start' needs a BOX");
 	else if ((o.attach || o.interactive) && argc - first > 1)
 		err_set(&e, EINVAL,

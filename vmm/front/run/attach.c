@@ -5,17 +5,16 @@
 #include "base/fd.h"
 #include "run/boxlog.h"
 #include "run/keep.h"
+#include "run/keys.h"
 #include "run/report.h"
 #include "run/signals.h"
 #include "run/term.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -26,65 +25,11 @@ struct attached {
 	struct signals signals;
 	struct relay input; /* not of a terminal's */
 	int pipe;	    /* our end of the command's input; -1 */
-	unsigned char keys[DETACH_KEYS_MAX];
-	int nkeys, matched;
+	struct keys keys;
 	unsigned interrupts;
 	bool over;
 	int status;
 };
-
-/* ---- detach keys ---- */
-
-static int key(const char *word)
-{
-	if (strlen(word) == 1)
-		return (unsigned char)word[0];
-	if (strncasecmp(word, "ctrl-", 5) != 0 || strlen(word) != 6)
-		return -1;
-	if (isalpha((unsigned char)word[5]))
-		return tolower((unsigned char)word[5]) - 'a' + 1;
-	switch (word[5]) {
-	case '@':
-		return 0;
-	case '[':
-		return 27;
-	case '\\':
-		return 28;
-	case ']':
-		return 29;
-	case '^':
-		return 30;
-	case '_':
-		return 31;
-	default:
-		return -1;
-	}
-}
-
-int attach_keys(const char *text, unsigned char keys[DETACH_KEYS_MAX],
-		struct err *e)
-{
-	autofree char *copy = strdup(text ? text : "ctrl-p,ctrl-q");
-	char *next = copy;
-	const char *word;
-	int n = 0;
-
-	if (!copy)
-		return err_set(e, ENOMEM, "out of memory");
-	if (!*copy)
-		return 0;
-	while ((word = strsep(&next, ",")) != NULL) {
-		int k = key(word);
-
-		if (k < 0 || n == DETACH_KEYS_MAX)
-			return err_set(e, EINVAL,
-				       "'%s': keys are single characters and "
-				       "ctrl-X, with ',' between them",
-				       text);
-		keys[n++] = (unsigned char)k;
-	}
-	return n;
-}
 
 static void call(struct attached *x, const Vial__Keep__Call *m)
 {
@@ -105,19 +50,13 @@ static void detach(struct attached *x)
 	x->status = 0;
 }
 
-/* What was held back as the beginning of the sequence, and was none. */
-static void put_held(struct attached *x)
-{
-	if (x->matched > 0)
-		fd_write_full(x->pipe, x->keys, (size_t)x->matched);
-	x->matched = 0;
-}
-
 static void keyboard_ready(struct watch *w, uint32_t events)
 {
 	struct attached *x = container_of(w, struct attached, keyboard);
-	unsigned char in[1024];
+	unsigned char in[1024], out[sizeof(in) + KEYS_MAX];
 	ssize_t n = read(w->fd, in, sizeof(in));
+	size_t len;
+	bool leave;
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -127,18 +66,12 @@ static void keyboard_ready(struct watch *w, uint32_t events)
 		close(take_fd(&x->pipe));
 		return;
 	}
-	for (ssize_t i = 0; i < n && !x->over; i++) {
-		if (x->nkeys > 0 && in[i] == x->keys[x->matched]) {
-			if (++x->matched == x->nkeys)
-				detach(x);
-			continue;
-		}
-		put_held(x);
-		if (x->nkeys > 0 && in[i] == x->keys[0])
-			x->matched = 1;
-		else if (fd_write_full(x->pipe, in + i, 1) < 0)
-			return;
-	}
+	leave = keys_feed(&x->keys, in, (size_t)n, out, &len);
+	/* A command that does not listen any more is about to end. */
+	if (fd_write_full(x->pipe, out, len) < 0)
+		loop_del(&x->loop, w);
+	if (leave)
+		detach(x);
 }
 
 /* ---- the keeper ---- */
@@ -327,8 +260,8 @@ int attach_box(const struct box *b, const struct attach *a, struct err *e)
 		return fd;
 	x.keep =
 		(struct watch){ .fd = fd, .name = "keep", .ready = keep_ready };
-	x.nkeys = attach_keys(a->detach_keys, x.keys, e);
-	if (x.nkeys < 0 || loop_init(&x.loop, NULL, e) < 0)
+	if (keys_parse(&x.keys, a->detach_keys, e) < 0 ||
+	    loop_init(&x.loop, NULL, e) < 0)
 		return -e->code;
 	replay_last(b, a);
 	r = attach_start(&x, e);

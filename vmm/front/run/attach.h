@@ -19,11 +19,5 @@ struct attach {
  * when it cannot be attached to. */
 int attach_box(const struct box *b, const struct attach *a, struct err *e);
 
-/* "ctrl-p,ctrl-q", "a,ctrl-x", "": bytes of a sequence. Returns how many, or
- * -EINVAL. */
-#define DETACH_KEYS_MAX 16
-int attach_keys(const char *text, unsigned char keys[DETACH_KEYS_MAX],
-		struct err *e);
-
 /* Until the box has ended: its exit status. */
 int attach_wait(const struct box *b, int *status, struct err *e);

@@ -100,7 +100,15 @@ static int write_config(const struct box *b, const struct spec *s,
 	if (link_base(b, s, path) ||
 	    (!s->image_path && realpath(s->image, path)))
 		whole.image_path = path;
+	if (spec_copies_absolute(&whole.in, &s->in, e) < 0)
+		return -e->code;
+	if (spec_copies_absolute(&whole.out, &s->out, e) < 0) {
+		spec_copies_fini(&whole.in);
+		return -e->code;
+	}
 	o = spec_to_json(&whole);
+	spec_copies_fini(&whole.in);
+	spec_copies_fini(&whole.out);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (!text)

@@ -65,7 +65,7 @@ static void on_started(struct run *r)
 	boxevents_add(&r->launch.info, "start", NULL, NULL);
 	r->health.changed = health_changed;
 	health_start(&r->health, &r->loop, &r->guest, r->spec, &ignored);
-	if (!r->spec->tty || r->how->detached)
+	if (!r->spec->tty || r->detached)
 		return;
 	if (r->spec->interactive)
 		term_raw();
@@ -405,7 +405,7 @@ void run_signal(struct signals *s, int signo)
 		    signo == SIGQUIT;
 	struct winsize size;
 
-	if (r->how->detached) {
+	if (r->detached) {
 		/* The host goes down, or somebody means the box. */
 		if (ends && signo != SIGHUP)
 			run_stop(r, 0, r->spec->stop_timeout_ms);

@@ -119,7 +119,8 @@ static void relay_pour(struct relay *r, size_t from, size_t end)
 /* Returns false when the buffer stays empty for now or for ever. */
 static bool relay_fill(struct relay *r)
 {
-	ssize_t n = end_read(&r->src, r->buf, RELAY_BUF);
+	ssize_t n = end_read(&r->src, r->buf,
+			     r->filter ? RELAY_FILTERED : RELAY_BUF);
 	int took = 0;
 
 	if (n == -EAGAIN) {
@@ -141,6 +142,8 @@ static bool relay_fill(struct relay *r)
 		relay_end(r, RELAY_EOF, 0);
 		return false;
 	}
+	if (r->filter)
+		n = (ssize_t)r->filter(r, r->buf, (size_t)n);
 	if (n > took)
 		relay_pour(r, (size_t)took, (size_t)n);
 	return true;
@@ -376,6 +379,19 @@ void relay_drop(struct relay_sink *s)
 		if (r->sink[i] == s)
 			r->sink[i] = NULL;
 	/* Maybe it was the one everybody waited for. */
+	if (r->state == RELAY_RUNNING && !full(r))
+		relay_wait(r, true);
+}
+
+void relay_leave(struct relay *r)
+{
+	if (r->state == RELAY_IDLE || !r->dst.on)
+		return;
+	end_wait(r, &r->dst.end, 0);
+	if (r->dst.end.own)
+		close(r->dst.end.watch.fd);
+	r->dst.on = r->splice = false;
+	r->dst.left = 0;
 	if (r->state == RELAY_RUNNING && !full(r))
 		relay_wait(r, true);
 }

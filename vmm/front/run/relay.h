@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define RELAY_BUF (128u << 10)
+#define RELAY_FILTERED 1024u
 
 enum relay_how {
 	RELAY_NONBLOCK, /* read/write say EAGAIN */
@@ -66,6 +67,9 @@ struct relay {
 	struct relay_sink *sink[RELAY_SINKS];
 	/* May be NULL; set it behind relay_start(). */
 	void (*tap)(struct relay *r, const uint8_t *bytes, size_t len);
+	/* Also: what goes on of len bytes, at most RELAY_FILTERED, in place.
+	 * Returns how many, no more than RELAY_BUF. */
+	size_t (*filter)(struct relay *r, uint8_t *bytes, size_t len);
 	struct dial dial; /* the answer to take off src */
 	bool from_agent;  /* there is one */
 	bool splice;	  /* socket to pipe: the kernel can move the pages */
@@ -86,6 +90,9 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst,
 void relay_fini(struct relay *r);
 /* Everything that came is in dst, and nothing comes. */
 bool relay_starves(const struct relay *r);
+/* From now on there are only sinks; what dst has not taken yet is theirs
+ * alone. */
+void relay_leave(struct relay *r);
 
 /* s takes what comes from now on; fd is borrowed. -ENOSPC: there are many
  * already, -EPIPE: the relay has ended. Set s->gone before. */

@@ -44,6 +44,9 @@ struct run_how {
 	struct box_info *info;	/* of it */
 	bool detached;		/* no streams of ours, no signals to hand on */
 	bool no_in, no_out, no_err; /* streams that are not ours to tie */
+	bool leavable;		/* by its detach keys (leave.h) */
+	int leave;		/* then, for leave_now() */
+	const char *detach_keys; /* NULL: the spec's */
 	/* detached: told once, when the command has started (status -1) or
 	 * will not. */
 	void (*started)(void *arg, int status, const char *message);

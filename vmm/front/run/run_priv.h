@@ -9,6 +9,7 @@
 #include "run/guest.h"
 #include "run/health.h"
 #include "run/keep.h"
+#include "run/keys.h"
 #include "run/launch.h"
 #include "run/report.h"
 #include "run/run.h"
@@ -47,6 +48,9 @@ struct run {
 	struct health health;
 	struct guest guest;
 	struct stdio io;
+	struct keys keys;
+	bool detached; /* from the start or since it was left */
+	bool leaving;  /* the keys were typed */
 	uint64_t key; /* the command's */
 	struct copy copy;
 	uint64_t copy_key; /* of the copy that runs; 0: none */

@@ -29,8 +29,18 @@ static void signals_ready(struct watch *w, uint32_t events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
-		s->got(s, (int)info.ssi_signo);
+	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	s->by_terminal = info.ssi_code > 0;
+	s->got(s, (int)info.ssi_signo);
+}
+
+void signals_hold(void)
+{
+	sigset_t set;
+
+	mask_of(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int signals_open(struct signals *s, struct loop *l,
@@ -41,7 +51,7 @@ int signals_open(struct signals *s, struct loop *l,
 
 	mask_of(&set);
 	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals_hold();
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, "signalfd");

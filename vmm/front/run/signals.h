@@ -11,11 +11,17 @@
 #include "base/err.h"
 #include "base/loop.h"
 
+#include <stdbool.h>
+
 struct signals {
 	struct loop *loop;
 	struct watch watch;
 	void (*got)(struct signals *s, int signo);
+	bool by_terminal; /* not sent by a process; valid in got() */
 };
+
+/* They wait from now on for a signals_open(), also that of a child. */
+void signals_hold(void);
 
 int signals_open(struct signals *s, struct loop *l,
 		 void (*got)(struct signals *s, int signo), struct err *e);

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "run/keys.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -29,7 +30,7 @@ void spec_init(struct spec *s)
 	};
 }
 
-static void copies_fini(struct spec_copies *c)
+void spec_copies_fini(struct spec_copies *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		free(c->v[i].host);
@@ -57,8 +58,8 @@ void spec_fini(struct spec *s)
 	json_decref(s->held);
 	s->held = NULL;
 	free(s->rlimits);
-	copies_fini(&s->in);
-	copies_fini(&s->out);
+	spec_copies_fini(&s->in);
+	spec_copies_fini(&s->out);
 	spec_mounts_fini(&s->mounts);
 	strv_fini(&s->volumes_from);
 }
@@ -267,6 +268,21 @@ static int copies_add(struct spec_copies *c, const char *host,
 	return 0;
 }
 
+int spec_copies_absolute(struct spec_copies *out, const struct spec_copies *c,
+			 struct err *e)
+{
+	*out = (struct spec_copies){ 0 };
+	for (size_t i = 0; i < c->n; i++) {
+		autofree char *host = spec_mounts_host_path(c->v[i].host);
+
+		if (!host || copies_add(out, host, c->v[i].guest, e) < 0) {
+			spec_copies_fini(out);
+			return no_memory(e);
+		}
+	}
+	return 0;
+}
+
 int spec_volume(void *spec, const char *text, struct err *e)
 {
 	return spec_mounts_volume(&((struct spec *)spec)->mounts, text, e);
@@ -363,20 +379,40 @@ int spec_command(struct spec *s, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+/* Two options of which one would have to be forgotten. */
+static int contradiction(const struct spec *s, struct err *e)
+{
+	if (s->quiet && s->debug)
+		return err_set(e, EINVAL,
+			       "--quiet and --debug contradict each other");
+	if (s->detach && s->attach.n > 0)
+		return err_set(e, EINVAL,
+			       "conflicting options: cannot specify both "
+			       "--attach and --detach");
+	if (s->detach && s->json)
+		return err_set(e, EINVAL,
+			       "conflicting options: --detach does not wait "
+			       "for the result that --json writes");
+	if (s->health.none && s->health.cmd)
+		return err_set(e, EINVAL,
+			       "--no-healthcheck conflicts with --health-* "
+			       "options");
+	return 0;
+}
+
 int spec_check(const struct spec *s, struct err *e)
 {
+	struct keys keys;
+
 	if (!*s->image)
 		return err_set(e, EINVAL, "IMAGE is empty");
 	if (s->argv.n == 0)
 		return err_set(e, EINVAL, "no command specified");
 	if (!*s->argv.v[0])
 		return err_set(e, EINVAL, "the command's name is empty");
-	if (s->tty && s->interactive && !isatty(STDIN_FILENO))
-		return err_set(e, ENOTTY, "the input device is not a TTY");
+	if (keys_parse(&keys, s->detach_keys, e) < 0)
+		return err_wrap(e, "--detach-keys");
 	if (s->json && !*s->json)
 		return err_set(e, EINVAL, "--json needs a file name");
-	if (s->quiet && s->debug)
-		return err_set(e, EINVAL,
-			       "--quiet and --debug contradict each other");
-	return 0;
+	return contradiction(s, e);
 }

@@ -137,7 +137,6 @@ int spec_pids(void *spec, const char *text, struct err *e);
 int spec_stop_signal(void *spec, const char *text, struct err *e);
 int spec_stop_timeout(void *spec, const char *text, struct err *e);
 int spec_attach(void *spec, const char *text, struct err *e);
-int spec_detach_keys(void *spec, const char *text, struct err *e);
 int spec_log_driver(void *spec, const char *text, struct err *e);
 int spec_log_opt(void *spec, const char *text, struct err *e);
 int spec_health_cmd(void *spec, const char *text, struct err *e);
@@ -151,6 +150,11 @@ int spec_no_proxy(void *spec, const char *text, struct err *e);
  * Nothing has been created or opened when it refuses. */
 int spec_command(struct spec *s, int argc, char **argv, struct err *e);
 int spec_check(const struct spec *s, struct err *e);
+
+/* A copy of c, with the host's paths as they are from here. */
+int spec_copies_absolute(struct spec_copies *out, const struct spec_copies *c,
+			 struct err *e);
+void spec_copies_fini(struct spec_copies *c);
 
 /* May be a box's name: [a-zA-Z0-9][a-zA-Z0-9_.-]+ */
 bool spec_name_valid(const char *name);

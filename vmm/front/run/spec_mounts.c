@@ -144,8 +144,7 @@ int spec_mounts_add(struct spec_mounts *m, struct spec_mount *one,
 	return r;
 }
 
-/* A path of the host, absolute. */
-static char *host_path(const char *text)
+char *spec_mounts_host_path(const char *text)
 {
 	autofree char *here = text[0] == '/' ? NULL : getcwd(NULL, 0);
 	char *path = NULL;
@@ -170,7 +169,8 @@ static bool volume_name(const char *text)
 /* A path, or the name of a volume. */
 static int set_source(struct spec_mount *m, const char *text, struct err *e)
 {
-	m->source = m->kind == MOUNT_BIND ? host_path(text) : strdup(text);
+	m->source = m->kind == MOUNT_BIND ? spec_mounts_host_path(text)
+					  : strdup(text);
 	if (!m->source)
 		return no_memory(e);
 	if (m->kind == MOUNT_VOLUME && !volume_name(text))

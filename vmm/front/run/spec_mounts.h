@@ -45,6 +45,9 @@ int spec_mounts_tmpfs(struct spec_mounts *m, const char *text, struct err *e);
 int spec_mounts_from(struct spec_mounts *m, const struct spec_mounts *other,
 		     bool readonly, struct err *e);
 
+/* A path of the host, absolute; the caller frees it. */
+char *spec_mounts_host_path(const char *text);
+
 /* NULL: out of memory, or text that is not UTF-8. */
 json_t *spec_mounts_to_json(const struct spec_mounts *m);
 int spec_mounts_from_json(struct spec_mounts *m, const json_t *a);

@@ -2,6 +2,9 @@
 #include "run/run_priv.h"
 
 #include "base/auto.h"
+#include "base/log.h"
+#include "run/boxevents.h"
+#include "run/leave.h"
 #include "run/term.h"
 
 #include <errno.h>
@@ -12,6 +15,52 @@
 
 #define STATS_MS 5000
 #define OFF_MS 10000
+
+/* A log is for those who come later: nobody does to a brief box that shows
+ * its output to the one who started it. */
+static bool wants_log(const struct run *r)
+{
+	const char *driver = r->spec->log.driver;
+
+	if (driver)
+		return strcmp(driver, "none") != 0;
+	return r->detached || !r->launch.info.brief;
+}
+
+/* ---- leaving ---- */
+
+static size_t typed(struct relay *in, uint8_t *bytes, size_t len)
+{
+	struct run *r = container_of(in, struct run, io.stream[STDIO_IN].relay);
+	unsigned char raw[RELAY_FILTERED];
+
+	memcpy(raw, bytes, len);
+	r->leaving |= keys_feed(&r->keys, raw, len, bytes, &len);
+	return len;
+}
+
+/* As if it had been started detached. A log is for those who come later, so
+ * now there is one. */
+static void leave(struct run *r)
+{
+	const struct spec *s = r->spec;
+	struct err ignored;
+
+	r->leaving = false;
+	r->detached = true;
+	term_restore();
+	if (r->log.fd < 0 && wants_log(r))
+		boxlog_open(&r->log, r->launch.box.dir, s->log.max_bytes,
+			    s->log.files, &ignored);
+	stdio_leave(&r->io, r->log.fd < 0 ? NULL : &r->log);
+	/* What it is to bring out goes to where we were started. */
+	if (s->out.n == 0 && chdir("/") < 0)
+		log_debug("chdir /: %s", strerror(errno));
+	boxevents_add(&r->launch.info, "detach", NULL, NULL);
+	leave_now(r->how->leave);
+}
+
+/* ---- waiting ---- */
 
 static bool over(const struct run *r)
 {
@@ -29,22 +78,15 @@ void run_wait(struct run *r, bool (*done)(const struct run *r))
 		if (n < 0)
 			run_fail(r, REPORT_ERROR, STATUS_VIAL, "wait: %s",
 				 strerror(-n));
+		if (r->leaving)
+			leave(r);
 		if (!r->report->at[TIME_FIRST_OUTPUT] &&
 		    stdio_bytes(&r->io, STDIO_OUT) > 0)
 			report_mark(r->report, TIME_FIRST_OUTPUT);
 	}
 }
 
-/* A log is for those who come later: nobody does to a brief box that shows
- * its output to the one who started it. */
-static bool wants_log(const struct run *r)
-{
-	const char *driver = r->spec->log.driver;
-
-	if (driver)
-		return strcmp(driver, "none") != 0;
-	return r->how->detached || !r->launch.info.brief;
-}
+/* ---- the command ---- */
 
 int run_start_command(struct run *r, struct err *e)
 {
@@ -74,7 +116,14 @@ int run_start_command(struct run *r, struct err *e)
 		x.size = &size;
 	if (guest_exec(&r->guest, r->key, s, &x, e) < 0)
 		return -e->code;
-	return stdio_open(&r->io, &r->loop, r->launch.box.dir, r->key, &c, e);
+	if (stdio_open(&r->io, &r->loop, r->launch.box.dir, r->key, &c, e) < 0)
+		return -e->code;
+	if (!how->leavable)
+		return 0;
+	r->io.stream[STDIO_IN].relay.filter = typed;
+	return keys_parse(&r->keys,
+			  how->detach_keys ? how->detach_keys : s->detach_keys,
+			  e);
 }
 
 /* ---- copies ---- */

@@ -120,6 +120,21 @@ int stdio_add_output(struct stdio *io, enum stdio_stream which,
 	return relay_add(&io->stream[which].relay, s, fd);
 }
 
+void stdio_leave(struct stdio *io, struct boxlog *log)
+{
+	stdio_drop_input(io, io->conf.fd[STDIO_IN]);
+	io->conf.input_once = false;
+	for (int i = STDIO_OUT; i <= STDIO_ERR; i++) {
+		struct relay *r = &io->stream[i].relay;
+
+		relay_leave(r);
+		if (log && !io->conf.log && r->state == RELAY_RUNNING)
+			r->tap = to_log;
+	}
+	if (log && !io->conf.log)
+		io->conf.log = log;
+}
+
 void stdio_fini(struct stdio *io)
 {
 	for (int i = 0; i < STDIO_NSTREAMS; i++) {

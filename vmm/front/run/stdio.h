@@ -54,6 +54,10 @@ void stdio_drop_input(struct stdio *io, int fd);
 /* A further taker of an output (relay.h). */
 int stdio_add_output(struct stdio *io, enum stdio_stream which,
 		     struct relay_sink *s, int fd);
+/* What it was tied to at first is left alone from now on, without an end of
+ * file for the command; others may come (conf.input_once no more). Output is
+ * kept in log, unless that is NULL or it is in one already. */
+void stdio_leave(struct stdio *io, struct boxlog *log);
 void stdio_fini(struct stdio *io);
 
 /* The command's output has been written as far as it can be. */

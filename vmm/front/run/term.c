@@ -45,6 +45,11 @@ void term_restore(void)
 	raw = false;
 }
 
+void term_lend(void)
+{
+	raw = raw || tcgetattr(STDIN_FILENO, &saved) == 0;
+}
+
 bool term_size(struct winsize *size)
 {
 	for (int fd = 0; fd < 3; fd++)

@@ -11,5 +11,9 @@
 void term_raw(void);
 void term_restore(void);
 
+/* For who lends it to another process: term_restore() puts back what is there
+ * now, should that one die in the middle of it. */
+void term_lend(void);
+
 /* Of the terminal on one of the standard streams; false when there is none. */
 bool term_size(struct winsize *size);
