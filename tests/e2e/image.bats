@@ -183,9 +183,13 @@ disks() { find "$VIAL_DATADIR/images/disks" -name '*.ext4' | wc -l; }
 	vrun -0 vial inspect -f '{{json .Config.Healthcheck.Interval}} {{(index .Mounts 0).Destination}}' shown
 	[ "$output" = '7000000000 /vol' ]
 	vial rm -v shown
-	vrun -125 vial run --rm never/heard:of true
+	vrun -125 vial run --rm --pull never never/heard:of true
 	one_line "Unable to find image 'never/heard:of' locally"
-	vrun -125 vial run --rm never true
+	vrun -125 vial run --rm localhost:1/never true
+	[ "${stderr_lines[0]}" = \
+		"Unable to find image 'localhost:1/never:latest' locally" ]
+	one_line localhost:1
+	vrun -125 vial run --rm --pull never never true
 	one_line "Unable to find image 'never:latest' locally"
 	vrun -125 vial run --rm Never/Heard true
 	one_line 'invalid reference format'

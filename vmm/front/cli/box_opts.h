@@ -44,6 +44,9 @@
 		 "A resource limit, such as nofile=1024"),                     \
 	OPT_SET(0, "shm-size", spec_shm, "SIZE",                               \
 		"Size of /dev/shm (default: 64m)"),                            \
+	OPT_SET(0, "pull", spec_pull, "WHEN",                                  \
+		"Ask a registry for IMAGE: always, never or when it is "       \
+		"missing"),                                                    \
 	OPT_LIST(0, "storage-opt", spec_storage_opt, "size=SIZE",              \
 		 "Room on its disk (default: the image's)"),                   \
 	OPT_SET(0, "disk-bps", spec_disk_bps, "SIZE",                          \
@@ -160,8 +163,6 @@
 	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \
 		    "there is no network yet"),                                \
 	OPT_IGNORED(0, "expose", "PORT", NULL, "there is no network yet"),     \
-	OPT_IGNORED(0, "pull", "WHEN", "missing|never",                        \
-		    "images are local files"),                                 \
 	OPT_REFUSED('p', "publish", "PORT", NULL,                              \
 		    "there is no network yet"),                                \
 	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \

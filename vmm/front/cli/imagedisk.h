@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* imagedisk.h - the image of a command line, with a line of progress while its
- * layers are unpacked. */
+/* imagedisk.h - the image of a command line: pulled when it is missing (or as
+ * --pull says), with a line of progress while its layers are unpacked. */
 #pragma once
 
 #include "run/spec.h"

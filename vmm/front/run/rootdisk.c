@@ -159,15 +159,12 @@ static int not_found(const char *text, struct err *e)
 	ref_print_familiar(&ref, shown);
 	if (strchr(text, '@') || !*ref.tag)
 		snprintf(shown, sizeof(shown), "%s", text);
-	return err_set(e, ENOENT,
-		       "Unable to find image '%.150s%s%s' locally ('vial load' "
-		       "brings images in)",
+	return err_set(e, ENOENT, "Unable to find image '%.150s%s%s' locally",
 		       shown, strchr(text, '@') ? "" : ":",
 		       strchr(text, '@') ? "" : ref.tag);
 }
 
-/* A path, written as one, or the name of a file that is there. */
-static bool is_file(const char *text)
+bool rootdisk_is_file(const char *text)
 {
 	struct stat st;
 
@@ -184,7 +181,7 @@ int rootdisk_find(struct spec *s, const struct rootdisk_how *how, struct err *e)
 	struct store st;
 	int fd, r;
 
-	if (!*s->image || is_file(s->image))
+	if (!*s->image || rootdisk_is_file(s->image))
 		return 0;
 	fd = where_data(data, e);
 	if (fd < 0)
@@ -195,8 +192,12 @@ int rootdisk_find(struct spec *s, const struct rootdisk_how *how, struct err *e)
 	r = image_open(&st, s->image, &img, e);
 	if (r == -ENOENT)
 		r = not_found(s->image, e);
-	if (r == 0 && use_image(s, &st, &img, how, e) < 0)
+	if (r == 0 && use_image(s, &st, &img, how, e) < 0) {
+		/* What was not found then is not the image. */
+		if (e->code == ENOENT)
+			e->code = EIO;
 		r = err_wrap(e, "image %.80s", s->image);
+	}
 	image_fini(&img);
 	store_close(&st);
 	return r;

@@ -11,6 +11,7 @@
 #include "image/config.h"
 #include "run/spec.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rootdisk_how {
@@ -18,6 +19,9 @@ struct rootdisk_how {
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 };
+
+/* A path, written as one, or the name of a file that is there. */
+bool rootdisk_is_file(const char *text);
 
 /* Between spec_command() and spec_check(). Of an image of the store it
  * sets image_path and image_id, and what of the configuration the user has

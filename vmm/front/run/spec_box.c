@@ -155,6 +155,16 @@ int spec_pids(void *spec, const char *text, struct err *e)
 	return number(text, 1u << 22, &s->pids_limit, e);
 }
 
+int spec_pull(void *spec, const char *text, struct err *e)
+{
+	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 &&
+	    strcmp(text, "missing") != 0)
+		return err_set(e, EINVAL,
+			       "'%.80s' is not always, missing or never", text);
+	((struct spec *)spec)->pull = text;
+	return 0;
+}
+
 int spec_stop_signal(void *spec, const char *text, struct err *e)
 {
 	if (signals_parse(text, e) < 0)
