@@ -67,9 +67,11 @@ static int set_xattrs(struct apply *a, struct archive_entry *en, int fd,
 
 void entry_times(struct archive_entry *en, struct timespec t[2])
 {
-	t[1] = (struct timespec){ archive_entry_mtime(en),
-				  archive_entry_mtime_nsec(en) };
-	t[0] = t[1];
+	const struct timespec m = { archive_entry_mtime(en),
+				    archive_entry_mtime_nsec(en) };
+
+	t[0] = m;
+	t[1] = m;
 	if (archive_entry_atime_is_set(en))
 		t[0] = (struct timespec){ archive_entry_atime(en),
 					  archive_entry_atime_nsec(en) };

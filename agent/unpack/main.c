@@ -66,7 +66,7 @@ static int disk_path(char *path, size_t room, struct err *e)
 {
 	char at[64], serial[32] = "";
 
-	for (char c = 'a'; c <= 'h'; c++) {
+	for (int c = 'a'; c <= 'h'; c++) {
 		autoclose int fd = -1;
 		ssize_t n;
 

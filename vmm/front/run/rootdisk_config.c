@@ -135,6 +135,20 @@ static int put_volumes(struct spec *s, const struct config *c, struct err *e)
 
 /* ---- health ---- */
 
+static char *quote_one(char *at, const char *word)
+{
+	*at++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'') {
+			memcpy(at, "'\\'", 3);
+			at += 3;
+		}
+		*at++ = *word;
+	}
+	*at++ = '\'';
+	return at;
+}
+
 /* Words for the guest's sh, each as it is. */
 static char *quote_words(const char **words, size_t n)
 {
@@ -143,22 +157,16 @@ static char *quote_words(const char **words, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		room += 4 * strlen(words[i]) + 3;
-	at = out = malloc(room);
-	for (size_t i = 0; out && i < n; i++) {
+	out = malloc(room);
+	if (!out)
+		return NULL;
+	at = out;
+	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			*at++ = ' ';
-		*at++ = '\'';
-		for (const char *p = words[i]; *p; p++) {
-			if (*p == '\'') {
-				memcpy(at, "'\\'", 3);
-				at += 3;
-			}
-			*at++ = *p;
-		}
-		*at++ = '\'';
+		at = quote_one(at, words[i]);
 	}
-	if (out)
-		*at = '\0';
+	*at = '\0';
 	return out;
 }
 
