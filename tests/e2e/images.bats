@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # images - the store of images: load, images, inspect, history, tag, rmi, prune,
-# on archives that are made here by hand. Needs no VM.
+# on archives that are made here by hand.
+# e2e: no VM
 
 # shellcheck disable=SC2154,SC2016 # run sets variables; templates
 load common

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # pull - images from registries: Debian's docker-registry, to which skopeo has
-# pushed, and one with bad habits (prog/registry.py). Needs no VM.
+# pushed, and one with bad habits (prog/registry.py).
+# e2e: no VM
 
 # shellcheck disable=SC2154,SC2016 # run sets variables; templates
 load common
@@ -255,4 +256,31 @@ nothing_kept()
 	echo 'no json' >"$file"
 	vrun -1 vial login -u me --password-stdin "$reg" <<<secret
 	one_line "$file"
+}
+
+@test "pull: what is pushed comes back the same" {
+	command -v skopeo >/dev/null && command -v docker-registry >/dev/null ||
+		skip 'needs skopeo and docker-registry'
+	reg=127.0.0.1:$(cat "$BATS_FILE_TMPDIR/real")
+	vial load -qi "$BATS_FILE_TMPDIR/layout" -t "$reg/pushed/x:1"
+	vrun -0 vial push "$reg/pushed/x:1"
+	[ "${lines[0]}" = "The push refers to repository [$reg/pushed/x]" ]
+	[[ ${lines[1]} =~ ^[0-9a-f]{12}": Pushed"$ ]]
+	[[ ${lines[2]} =~ ^"1: digest: $digest size: "[0-9]+$ ]]
+	vrun -0 vial push "$reg/pushed/x:1"
+	[[ ${lines[1]} == *': Layer already exists' ]]
+	vial tag "$reg/pushed/x:1" "$reg/pushed/x:2"
+	vrun -0 vial push -q "$reg/pushed/x:2"
+	[ "$output" = "$reg/pushed/x:2" ]
+	skopeo inspect --tls-verify=false "docker://$reg/pushed/x:2" |
+		jq -e --arg d "$digest" '.Digest == $d and .Env == ["A=b"] and
+			(.RepoTags | sort) == ["1", "2"]'
+	vial rmi "$reg/pushed/x:1" "$reg/pushed/x:2"
+	vrun -0 vial pull "$reg/pushed/x:1"
+	[ "${lines[2]}" = "Digest: $digest" ]
+	vrun -1 vial push "$reg/pushed/none"
+	one_line 'does not exist locally'
+	vial tag "$reg/pushed/x:1" "127.0.0.1:$bad/basic/x:1"
+	vrun -1 vial push "127.0.0.1:$bad/basic/x:1"
+	one_line "127.0.0.1:$bad/basic/x:1"
 }

@@ -293,17 +293,9 @@ static const struct cmd image_prune = {
 /* ---- all of them ---- */
 
 static const struct cmd *const commands[] = {
-	&cmd_image_ls,
-	&image_inspect,
-	&cmd_image_load,
-	&cmd_image_rm,
-	&cmd_image_history,
-	&image_prune,
-	&cmd_image_tag,
-	&cmd_image_save,
-	&cmd_image_import,
-	&cmd_image_pull,
-	NULL,
+	&cmd_image_ls,	    &image_inspect,  &cmd_image_load, &cmd_image_rm,
+	&cmd_image_history, &image_prune,    &cmd_image_tag,  &cmd_image_save,
+	&cmd_image_import,  &cmd_image_pull, &cmd_image_push, NULL,
 };
 
 const struct cmd cmd_image = {

@@ -2,6 +2,7 @@
 #include "fetch/http.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -25,6 +26,7 @@ struct call {
 	size_t text_len;
 	struct err *e;
 	bool refused; /* body() said no */
+	uint64_t sent; /* of the file */
 };
 
 /* ---- headers ---- */
@@ -70,6 +72,7 @@ static void take_header(struct http_res *res, const char *line, size_t len)
 		memcpy(res->challenge, text, sizeof(text));
 	if (header(line, len, "Retry-After", text, sizeof(text)))
 		retry_after(res, text);
+	header(line, len, "Location", res->location, sizeof(res->location));
 	header(line, len, "Content-Type", res->type, sizeof(res->type));
 	header(line, len, "Docker-Content-Digest", res->digest,
 	       sizeof(res->digest));
@@ -161,6 +164,55 @@ int http_to_text(void *ctx, uint64_t offset, const void *data, size_t len,
 	return 0;
 }
 
+/* ---- what is sent ---- */
+
+static size_t on_read(char *buf, size_t one, size_t len, void *ctx)
+{
+	struct call *c = ctx;
+	ssize_t n = fd_pread_full(*c->req->file, buf,
+				  MIN(one * len, c->req->file_size - c->sent),
+				  c->sent);
+
+	if (n < 0)
+		return CURL_READFUNC_ABORT;
+	c->sent += (uint64_t)n;
+	return (size_t)n;
+}
+
+/* libcurl starts over when a connection it had kept is gone. */
+static int on_seek(void *ctx, curl_off_t offset, int from)
+{
+	struct call *c = ctx;
+
+	if (from != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	c->sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void set_body(CURL *h, struct call *c, const struct http_req *req)
+{
+	if (req->form)
+		curl_easy_setopt(h, CURLOPT_POSTFIELDS, req->form);
+	if (req->text) {
+		curl_easy_setopt(h, CURLOPT_POSTFIELDS, req->text);
+		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)req->text_len);
+		curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, "PUT");
+	}
+	if (req->file) {
+		curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE,
+				 (curl_off_t)req->file_size);
+		curl_easy_setopt(h, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(h, CURLOPT_READDATA, c);
+		curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
+		curl_easy_setopt(h, CURLOPT_SEEKDATA, c);
+	}
+	if (req->form || req->text || req->file)
+		curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+}
+
 /* ---- the request ---- */
 
 static void set_tls(CURL *h, const struct http_conf *c)
@@ -201,8 +253,7 @@ static void set_up(struct call *c, const struct http_conf *conf,
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
 	if (req->head)
 		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
-	if (req->form)
-		curl_easy_setopt(h, CURLOPT_POSTFIELDS, req->form);
+	set_body(h, c, req);
 	if (req->from > 0) {
 		snprintf(range, sizeof(range), "%llu-",
 			 (unsigned long long)req->from);
@@ -226,6 +277,21 @@ static bool is_passing(CURLcode r)
 	default:
 		return false;
 	}
+}
+
+/* Of what the answer says, as seen from the request. */
+static void absolute(const struct http_req *req, struct http_res *res)
+{
+	CURLU *u = curl_url();
+	char *text = NULL;
+
+	if (u && *res->location &&
+	    curl_url_set(u, CURLUPART_URL, req->url, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, res->location, 0) == CURLUE_OK)
+		curl_url_get(u, CURLUPART_URL, &text, 0);
+	snprintf(res->location, sizeof(res->location), "%s", text ? text : "");
+	curl_free(text);
+	curl_url_cleanup(u);
 }
 
 static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
@@ -253,6 +319,9 @@ int http_do(const struct http_conf *conf, const struct http_req *req,
 	if (!c.curl)
 		return err_set(e, ENOMEM, "out of memory");
 	set_up(&c, conf, req);
+	/* No waiting for "100 Continue". */
+	if (req->file || req->text)
+		headers = curl_slist_append(headers, "Expect:");
 	for (size_t i = 0; req->headers && req->headers[i]; i++)
 		headers = curl_slist_append(headers, req->headers[i]);
 	curl_easy_setopt(c.curl, CURLOPT_HTTPHEADER, headers);
@@ -261,6 +330,7 @@ int http_do(const struct http_conf *conf, const struct http_req *req,
 	if (code != CURLE_OK)
 		r = failed(&c, code, text, e);
 	curl_easy_getinfo(c.curl, CURLINFO_RESPONSE_CODE, &res->status);
+	absolute(req, res);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(c.curl);
 	return r;

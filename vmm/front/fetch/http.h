@@ -38,6 +38,11 @@ struct http_req {
 	const char *const *headers; /* "Name: value", NULL behind the last */
 	const char *form;	    /* POST it; NULL: GET */
 	bool head;
+	/* PUT, of either; nothing that is sent follows a redirect. */
+	const char *text;	/* of text_len bytes */
+	size_t text_len;
+	const int *file;	/* all of it, file_size bytes */
+	uint64_t file_size;
 	uint64_t from; /* the first byte wanted: Range */
 	/* For the body of 200 and 206; negative ends the transfer. offset: of
 	 * the first byte in the whole. May be NULL. */
@@ -55,6 +60,7 @@ struct http_res {
 	char digest[160];    /* Docker-Content-Digest */
 	char challenge[2048]; /* WWW-Authenticate: Bearer, else the first */
 	unsigned retry_after_s; /* 0: not said */
+	char location[2048];	/* of what is to be asked next; absolute */
 	char text[HTTP_ERROR_MAX]; /* the body of anything but 200 and 206 */
 };
 

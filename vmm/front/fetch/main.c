@@ -2,6 +2,7 @@
 /* vial-fetch - talks to registries, for vial.
  *
  *     vial-fetch pull DATADIR PLATFORM all|name NAME
+ *     vial-fetch push DATADIR all|none IMAGE
  *     vial-fetch login HOST USER        the password is on stdin
  *     vial-fetch logout HOST
  *
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "fetch/login.h"
 #include "fetch/pull.h"
+#include "fetch/push.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -39,6 +41,11 @@ static int pull(char **argv, struct err *e)
 	if (platform_parse(*argv[3] ? argv[3] : NULL, &p.platform, e) < 0)
 		return -e->code;
 	return pull_image(&p, e);
+}
+
+static int push(char **argv, struct err *e)
+{
+	return push_image(argv[2], argv[4], strcmp(argv[3], "none") == 0, e);
 }
 
 /* As it is, but for one newline behind it. */
@@ -69,6 +76,7 @@ static const struct verb {
 	int (*run)(char **argv, struct err *e);
 } verbs[] = {
 	{ "pull", 6, pull },
+	{ "push", 5, push },
 	{ "login", 4, login },
 	{ "logout", 3, logout },
 };

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* In a row without a byte more. */
-#define TRIES_MAX 6
+#define TRIES_MAX REGISTRY_TRIES
 /* All of one blob, so that one byte each time does not last forever. */
 #define STARTS_MAX 2000
 #define WAIT_MAX_S 60u
@@ -28,6 +28,7 @@ int registry_open(struct registry *r, const struct ref *ref, struct err *e)
 		 strcmp(ref->domain, "docker.io") == 0 ? "registry-1.docker.io"
 						       : ref->domain);
 	r->scheme = "https";
+	r->actions = "pull";
 	ref_print_name(ref, name);
 	if (conf_find(ref->domain, &r->conf, r->paths, e) < 0 ||
 	    creds_find(name, &r->creds, e) < 0) {
@@ -69,7 +70,8 @@ static int log_in(struct registry *r, const char *challenge, const char *used,
 	char *fresh = NULL;
 	int n = 0;
 
-	snprintf(scope, sizeof(scope), "repository:%s:pull", r->ref.path);
+	snprintf(scope, sizeof(scope), "repository:%s:%s", r->ref.path,
+		 r->actions);
 	pthread_mutex_lock(&r->lock);
 	if (!r->authorization == !used &&
 	    (!used || strcmp(used, r->authorization) == 0)) {
@@ -84,25 +86,35 @@ static int log_in(struct registry *r, const char *challenge, const char *used,
 	return n;
 }
 
-static int once(struct registry *r, const char *path, const char *accept,
+/* Whether an address is the registry's own: others do not get the login. */
+static bool is_own(const struct registry *r, const char *url)
+{
+	char own[320];
+	int n = snprintf(own, sizeof(own), "%s://%s/", r->scheme, r->host);
+
+	return strncmp(url, own, (size_t)n) == 0;
+}
+
+static int once(struct registry *r, const char *where, const char *header,
 		struct http_req *req, struct http_res *res, struct err *e)
 {
 	autofree char *authorization = current(r);
-	const char *headers[3] = { accept, authorization, NULL };
-	char url[2048];
+	const char *headers[3] = { header, NULL, NULL };
+	char url[4096];
 
+	if (strstr(where, "://"))
+		snprintf(url, sizeof(url), "%s", where);
+	else
+		snprintf(url, sizeof(url), "%s://%s/v2/%s/%s", r->scheme,
+			 r->host, r->ref.path, where);
 	/* NULL ends the list, and either may be missing. */
-	if (!accept) {
-		headers[0] = authorization;
-		headers[1] = NULL;
-	}
-	snprintf(url, sizeof(url), "%s://%s/v2/%s/%s", r->scheme, r->host,
-		 r->ref.path, path);
+	if (is_own(r, url))
+		headers[header ? 1 : 0] = authorization;
 	req->url = url;
 	req->headers = headers;
 	if (http_do(&r->conf, req, res, e) < 0)
 		return -e->code;
-	if (res->status == 401 && *res->challenge) {
+	if (res->status == 401 && *res->challenge && is_own(r, url)) {
 		if (log_in(r, res->challenge, authorization, e) < 0)
 			return -e->code;
 		return 1;
@@ -145,6 +157,11 @@ static int refused(const struct registry *r, const struct http_res *res,
 	switch (res->status) {
 	case 401:
 	case 403:
+		if (strstr(r->actions, "push"))
+			return err_set(e, EACCES,
+				       "denied: requested access to the "
+				       "resource is denied%s%s",
+				       *why ? ": " : "", why);
 		return err_set(e, EACCES,
 			       "pull access denied for %.80s, repository does "
 			       "not exist or may require 'vial login'%s%s",
@@ -163,8 +180,8 @@ static int refused(const struct registry *r, const struct http_res *res,
 }
 
 /* 0, or negative with EAGAIN when it is worth another try. */
-static int request(struct registry *r, const char *path, const char *accept,
-		   struct http_req *req, struct http_res *res, struct err *e)
+int registry_ask(struct registry *r, const char *path, const char *accept,
+		 struct http_req *req, struct http_res *res, struct err *e)
 {
 	int n = once(r, path, accept, req, res, e);
 
@@ -177,12 +194,12 @@ static int request(struct registry *r, const char *path, const char *accept,
 		return n;
 	if (n == 1)
 		return refused(r, res, e);
-	if (res->status == 200 || (res->status == 206 && res->ranged))
+	if (res->status == 206 ? res->ranged : res->status / 100 == 2)
 		return 0;
 	return refused(r, res, e);
 }
 
-static void wait_for(unsigned tries, const struct http_res *res)
+void registry_wait(unsigned tries, const struct http_res *res)
 {
 	unsigned s = res->retry_after_s ? res->retry_after_s
 					: 1u << MIN(tries, 5u);
@@ -245,10 +262,10 @@ int registry_manifest(struct registry *r, const char *what, struct http_text *t,
 		struct http_req req = { .body = http_to_text, .ctx = t };
 
 		t->len = 0;
-		n = request(r, path, accept_all, &req, &res, e);
+		n = registry_ask(r, path, accept_all, &req, &res, e);
 		if (n != -EAGAIN || tries + 1 == TRIES_MAX)
 			break;
-		wait_for(tries, &res);
+		registry_wait(tries, &res);
 	}
 	if (n == 0 && !t->data)
 		n = err_set(e, EPROTO, "the registry sends an empty manifest");
@@ -304,7 +321,7 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 		/* All of it came, and the connection failed behind that. */
 		if (s.at > 0 && s.at == d->size)
 			return 0;
-		n = request(r, path, NULL, &req, &res, e);
+		n = registry_ask(r, path, NULL, &req, &res, e);
 		if (n == 0 && s.at < d->size)
 			n = err_set(e, EAGAIN, "it ends after %llu bytes",
 				    (unsigned long long)s.at);
@@ -319,6 +336,6 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 		if (tries == TRIES_MAX || starts == STARTS_MAX)
 			return -e->code;
 		if (s.at <= before)
-			wait_for(tries, &res);
+			registry_wait(tries, &res);
 	}
 }

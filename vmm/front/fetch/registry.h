@@ -19,7 +19,8 @@
 struct registry {
 	struct ref ref;
 	char host[300];	    /* "registry-1.docker.io" for docker.io */
-	const char *scheme; /* "https" or "http" */
+	const char *scheme;  /* "https" or "http" */
+	const char *actions; /* "pull"; "pull,push" */
 	struct http_conf conf;
 	char *paths[3]; /* of conf */
 	struct creds creds;
@@ -28,6 +29,14 @@ struct registry {
 };
 
 int registry_open(struct registry *r, const struct ref *ref, struct err *e);
+/* One request, with the login. where: a path below the repository, or an
+ * address that the registry gave. header may be NULL. 0: an answer of success;
+ * -EAGAIN: registry_wait() and ask again, if that is below
+ * REGISTRY_TRIES. */
+#define REGISTRY_TRIES 6
+int registry_ask(struct registry *r, const char *where, const char *header,
+		 struct http_req *req, struct http_res *res, struct err *e);
+void registry_wait(unsigned tries, const struct http_res *res);
 void registry_close(struct registry *r);
 
 /* The manifest that what calls, a tag or digest: its bytes and what the

@@ -112,6 +112,21 @@ int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 	return finish(&s, e);
 }
 
+int fetch_push(const char *name, bool quiet, struct err *e)
+{
+	char datadir[PATH_MAX];
+	const char *words[] = { "vial-fetch",		"push", datadir,
+				quiet ? "none" : "all", name,	NULL };
+	autoclose int dir = where_data(datadir, e);
+	struct started s;
+
+	if (dir < 0)
+		return dir;
+	if (start(&s, words, -1, false, e) < 0)
+		return -e->code;
+	return finish(&s, e);
+}
+
 int fetch_login(const char *host, const char *user, const char *password,
 		struct err *e)
 {

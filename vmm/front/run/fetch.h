@@ -19,6 +19,9 @@ struct fetch_how {
  * terminal ends both. */
 int fetch_image(const char *name, const struct fetch_how *how, struct err *e);
 
+/* To where its name says. */
+int fetch_push(const char *name, bool quiet, struct err *e);
+
 /* What the registry accepts is kept. host: "docker.io". */
 int fetch_login(const char *host, const char *user, const char *password,
 		struct err *e);
