@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "run/disk.h"
 #include "run/where.h"
 
@@ -174,19 +175,20 @@ static int check_memory(const struct spec *s, struct err *e)
 	return 0;
 }
 
-/* Its file system may grow, and never shrinks. */
-static int check_disk(const struct spec *s, struct err *e)
+/* Its file system may grow, and never shrinks. docker's callers ask for little
+ * of an image that has much; they get what there is, and a word. */
+static void fit_disk(struct limits *l, const struct spec *s)
 {
-	uint64_t size = s->limits.disk_bytes;
 	struct stat st;
 
-	if (!size || stat(s->image_path ? s->image_path : s->image, &st) < 0 ||
-	    size >= (uint64_t)st.st_size)
-		return 0;
-	return err_set(e, EINVAL,
-		       "--storage-opt size=%" PRIu64 ": the image has %" PRIu64
-		       " bytes",
-		       size, (uint64_t)st.st_size);
+	if (!l->disk_bytes ||
+	    stat(s->image_path ? s->image_path : s->image, &st) < 0 ||
+	    l->disk_bytes >= (uint64_t)st.st_size)
+		return;
+	log_warn("--storage-opt size=%" PRIu64 ": the image has %" PRIu64
+		 " bytes, which it keeps",
+		 l->disk_bytes, (uint64_t)st.st_size);
+	l->disk_bytes = 0;
 }
 
 /* Paths to copy in must be there before a machine is started for them. */
@@ -219,8 +221,9 @@ int plan_open(struct plan *p, const struct spec *s, struct err *e)
 
 	*p = (struct plan)PLAN_INIT;
 	p->limits = s->limits;
-	if (limits_check(&p->limits, &cpus, e) < 0 || check_disk(s, e) < 0)
+	if (limits_check(&p->limits, &cpus, e) < 0)
 		return -e->code;
+	fit_disk(&p->limits, s);
 	p->vcpus = s->cpus ? s->cpus : MIN(cpus, CPUS_DEFAULT_MAX);
 	p->ram_bytes = s->ram_bytes;
 	p->verbose = s->debug;
