@@ -177,6 +177,8 @@ is() { [[ $(vial inspect -f '{{.State.Status}}' "$1") == "$2" ]]; }
 	vrun -124 vial run --name slow --timeout 2 "$IMAGE" sh -c 'sleep 1000'
 	vrun -0 vial logs --report slow
 	[[ $output == *sleep* ]]
+	# Where in the kernel, too.
+	[[ $output == *"hrtimer_nanosleep+0x"* ]]
 	vrun -0 vial rm slow
 	nothing_left
 }
