@@ -106,7 +106,8 @@ static void all_of_it(void **state)
 	     "\"source\": \"cache\", \"target\": \"/c\"}, {\"type\": \"tmpfs\","
 	     "\"target\": \"/tmp\", \"options\": \"size=1m\"}]}");
 	gives("{{.Config.Entrypoint}} {{.Config.Cmd}}", "[/in] [x]");
-	gives("{{range .Config.Env}}{{println .}}{{end}}", "A=b\nC=\n"
+	gives("{{range .Config.Env}}{{println .}}{{end}}",
+	      "A=b\nC=\n"
 	      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
 	gives("{{.Config.User}} {{.Config.WorkingDir}} {{.Config.Hostname}}",
 	      "1:2 /w h");
