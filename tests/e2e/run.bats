@@ -129,7 +129,8 @@ refused()	# WORD... -- ARGUMENT...
 }
 
 @test "run: 125 for a bad image" {
-	refused nowhere.ext4 -- nowhere.ext4 true
+	refused nowhere.ext4 -- --pull never nowhere.ext4 true
+	leftovers >"$before"	# the store was made to look there
 	refused /nowhere.ext4 'No such file' -- /nowhere.ext4 true
 	head -c 4M /dev/zero >zeros.ext4
 	refused zeros.ext4 'not an ext4' -- zeros.ext4 true

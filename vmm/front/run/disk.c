@@ -75,8 +75,7 @@ int disk_open_image(const char *path, struct err *e)
 	if (fd < 0 && errno == ENOENT && !strchr(path, '/'))
 		return err_set(e, ENOENT,
 			       "Unable to find image '%s': there "
-			       "is no such file, and only local ext4 files "
-			       "can be run yet (see 'vial help images')",
+			       "is no such file (see 'vial help images')",
 			       path);
 	if (fd < 0)
 		return err_sys(e, "image %s", path);
