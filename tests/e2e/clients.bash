@@ -15,6 +15,9 @@ clients_setup()
 	mkdir -p "$BATS_TEST_TMPDIR/bin"
 	ln -s "$VIAL" "$BATS_TEST_TMPDIR/bin/docker"
 	DOCKER=$BATS_TEST_TMPDIR/bin/docker
+	# The folder of all volumes stays, as that of the boxes does.
+	mkdir -p -m 700 "$VIAL_DATADIR" "$VIAL_DATADIR/volumes"
+	leftovers >"$before"
 }
 
 # What a test made and did not remove is removed with all it holds.
@@ -68,3 +71,7 @@ bg_end()
 	echo "status $status"
 	head -c 2000 "$1" "$1.err"
 }
+
+# Whether a command of the box has this word in its line.
+runs_in() { docker exec "$1" ps -o args | grep -qF -- "$2"; }
+gone_from() { ! runs_in "$@"; }
