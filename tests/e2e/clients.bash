@@ -16,7 +16,7 @@ clients_setup()
 	ln -s "$VIAL" "$BATS_TEST_TMPDIR/bin/docker"
 	DOCKER=$BATS_TEST_TMPDIR/bin/docker
 	# The folder of all volumes stays, as that of the boxes does.
-	mkdir -p -m 700 "$VIAL_DATADIR" "$VIAL_DATADIR/volumes"
+	mkdir -m 700 "$VIAL_DATADIR" "$VIAL_DATADIR/volumes"
 	leftovers >"$before"
 }
 
