@@ -4,7 +4,7 @@
 #
 # Each clients_*.bats plays one program that runs `docker` on a machine, call
 # by call, with its own words and in its own order. The image is an ext4 file.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # common_setup sets before
 
 # shellcheck source=tests/e2e/common.bash
 load common
