@@ -4,6 +4,7 @@
 #include "base/auto.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -117,6 +118,8 @@ static void put_pair(json_t *config, const char *key, char *pair)
 		put_env(config, pair);
 		return;
 	}
+	if (!eq)
+		return;
 	*eq = '\0';
 	json_object_set_new(object_of(config, key), pair, json_string(eq + 1));
 }
@@ -132,12 +135,13 @@ static int set_pairs(json_t *config, const char *key, const char *text,
 	if (!first)
 		return err_set(e, EINVAL, "it needs NAME=VALUE");
 	if (!strchr(first, '=')) {
-		autofree char *pair = NULL;
+		char *pair;
 
 		at += strspn(at, " \t");
 		if (!*at || asprintf(&pair, "%s=%s", first, at) < 0)
 			return err_set(e, EINVAL, "it needs NAME=VALUE");
 		put_pair(config, key, pair);
+		free(pair);
 		return 0;
 	}
 	put_pair(config, key, first);
@@ -155,12 +159,14 @@ static int set_pairs(json_t *config, const char *key, const char *text,
 
 static void put_key(json_t *config, const char *key, const char *name)
 {
-	autofree char *port = NULL;
+	json_t *o = object_of(config, key);
+	char port[64];
 
-	if (strcmp(key, "ExposedPorts") == 0 && !strchr(name, '/') &&
-	    asprintf(&port, "%s/tcp", name) >= 0)
+	if (strcmp(key, "ExposedPorts") == 0 && !strchr(name, '/')) {
+		snprintf(port, sizeof(port), "%.55s/tcp", name);
 		name = port;
-	json_object_set_new(object_of(config, key), name, json_object());
+	}
+	json_object_set_new(o, name, json_object());
 }
 
 /* "80 443/udp", ["/data"]. */

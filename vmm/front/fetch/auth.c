@@ -101,10 +101,12 @@ static int take_token(const struct http_text *t, char **out, struct err *e)
 
 	if (!token)
 		token = json_string_value(json_object_get(o, "access_token"));
-	if (!token || strpbrk(token, "\r\n"))
+	if (!token || strpbrk(token, "\r\n")) {
 		r = err_set(e, EPROTO, "the token service gave no token");
-	else if (asprintf(out, "Authorization: Bearer %s", token) < 0)
+	} else if (asprintf(out, "Authorization: Bearer %s", token) < 0) {
+		*out = NULL;
 		r = err_set(e, ENOMEM, "out of memory");
+	}
 	json_decref(o);
 	return r;
 }

@@ -19,6 +19,8 @@ static int own_file(char path[PATH_MAX], struct err *e)
 	const char *file = getenv("REGISTRY_AUTH_FILE");
 	const char *docker = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
 
+	size_t len;
+
 	if (file && *file) {
 		snprintf(path, PATH_MAX, "%s", file);
 		return 0;
@@ -34,9 +36,10 @@ static int own_file(char path[PATH_MAX], struct err *e)
 	}
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "make %s", path);
-	if (strlen(path) + sizeof("/config.json") > PATH_MAX)
-		return err_set(e, ENAMETOOLONG, "%s: too long", path);
-	strcat(path, "/config.json");
+	len = strlen(path);
+	if (len + sizeof("/config.json") > PATH_MAX)
+		return err_set(e, ENAMETOOLONG, "%.100s: too long", path);
+	snprintf(path + len, PATH_MAX - len, "/config.json");
 	return 0;
 }
 

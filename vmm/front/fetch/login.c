@@ -41,9 +41,26 @@ static int first(struct attempt *a, struct http_res *res, struct err *e)
 	return get(a, NULL, res, e);
 }
 
+static int again(struct attempt *a, const char *challenge,
+		 const struct creds *c, struct err *e)
+{
+	char *authorization = NULL;
+	struct http_res res;
+	int r = auth_answer(&a->conf, challenge, "", c, &authorization, e);
+
+	if (r < 0)
+		return r;
+	r = get(a, authorization, &res, e);
+	explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+	if (r == 0 && res.status != 200)
+		r = err_set(e, EACCES,
+			    "unauthorized: incorrect username or password");
+	return r;
+}
+
 static int try(struct attempt *a, const struct creds *c, struct err *e)
 {
-	autofree char *authorization = NULL;
 	struct http_res res;
 
 	if (first(a, &res, e) < 0)
@@ -53,15 +70,7 @@ static int try(struct attempt *a, const struct creds *c, struct err *e)
 	if (res.status != 401 || !*res.challenge)
 		return err_set(e, EPROTO, "it is no registry: it says %ld",
 			       res.status);
-	if (auth_answer(&a->conf, res.challenge, "", c, &authorization, e) < 0)
-		return -e->code;
-	if (get(a, authorization, &res, e) < 0)
-		return -e->code;
-	explicit_bzero(authorization, strlen(authorization));
-	if (res.status == 200)
-		return 0;
-	return err_set(e, EACCES,
-		       "unauthorized: incorrect username or password");
+	return again(a, res.challenge, c, e);
 }
 
 int login_store(const char *host, const char *user, const char *password,

@@ -266,13 +266,15 @@ int catalog_put(struct catalog *c, const struct catalog_entry *entry,
 			return 0;
 		if (!entry->name)
 			continue;
-		if (same && !old->name)
-			catalog_drop(c, i);
-		else if (old->name && strcmp(old->name, entry->name) == 0 &&
-			 same)
-			catalog_drop(c, i);
-		else if (old->name && strcmp(old->name, entry->name) == 0)
-			take_name(c, i);
+		if (!old->name) {
+			if (same)
+				catalog_drop(c, i);
+		} else if (strcmp(old->name, entry->name) == 0) {
+			if (same)
+				catalog_drop(c, i);
+			else
+				take_name(c, i);
+		}
 	}
 	return append(c, entry, e);
 }

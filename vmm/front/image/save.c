@@ -28,7 +28,7 @@ struct save {
 	struct tar_out tar;
 	int fd;
 	/* What is in the archive already. */
-	const struct digest **done;
+	struct digest *done;
 	size_t ndone, room;
 };
 
@@ -164,7 +164,7 @@ static int copy_blob(struct save *s, int fd, const struct digest *d,
 static bool is_done(const struct save *s, const struct digest *d)
 {
 	for (size_t i = 0; i < s->ndone; i++)
-		if (digest_equal(s->done[i], d))
+		if (digest_equal(&s->done[i], d))
 			return true;
 	return false;
 }
@@ -180,7 +180,7 @@ static int note_done(struct save *s, const struct digest *d, struct err *e)
 		s->done = v;
 		s->room = room;
 	}
-	s->done[s->ndone++] = d;
+	s->done[s->ndone++] = *d;
 	return 0;
 }
 

@@ -103,7 +103,7 @@ int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 		NULL,
 	};
 	autoclose int dir = where_data(datadir, e);
-	struct started s;
+	struct started s = { .pid = -1, .reason = -1 };
 
 	if (dir < 0)
 		return dir;
@@ -118,7 +118,7 @@ int fetch_push(const char *name, bool quiet, struct err *e)
 	const char *words[] = { "vial-fetch",		"push", datadir,
 				quiet ? "none" : "all", name,	NULL };
 	autoclose int dir = where_data(datadir, e);
-	struct started s;
+	struct started s = { .pid = -1, .reason = -1 };
 
 	if (dir < 0)
 		return dir;
@@ -131,7 +131,7 @@ int fetch_login(const char *host, const char *user, const char *password,
 		struct err *e)
 {
 	const char *words[] = { "vial-fetch", "login", host, user, NULL };
-	struct started s;
+	struct started s = { .pid = -1, .reason = -1 };
 	int p[2], r;
 
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -150,7 +150,7 @@ int fetch_login(const char *host, const char *user, const char *password,
 int fetch_logout(const char *host, struct err *e)
 {
 	const char *words[] = { "vial-fetch", "logout", host, NULL };
-	struct started s;
+	struct started s = { .pid = -1, .reason = -1 };
 
 	if (start(&s, words, -1, false, e) < 0)
 		return -e->code;
