@@ -19,24 +19,36 @@ static int create_spec(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Everything that can be refused, and whether it was the words. */
+static int prepare(struct spec *s, int argc, char **argv, bool *misused,
+		   struct err *e)
+{
+	*misused = true;
+	if (spec_command(s, argc, argv, e) < 0)
+		return -e->code;
+	*misused = false;
+	if (imagedisk_find(s, e) < 0)
+		return -e->code;
+	*misused = true;
+	if (spec_check(s, e) < 0)
+		return -e->code;
+	*misused = false;
+	return box_volumes_from(s, e);
+}
+
 static int create_main(const struct cmd *c, int argc, char **argv)
 {
 	struct err e = { 0 };
 	struct spec s;
 	int status, first;
+	bool misused;
 
 	spec_init(&s);
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (spec_command(&s, argc - first, argv + first, &e) < 0)
-		status = cmd_misused(c, &e);
-	else if (imagedisk_find(&s, &e) < 0)
-		status = cmd_error(&e);
-	else if (spec_check(&s, &e) < 0)
-		status = cmd_misused(c, &e);
-	else if (box_volumes_from(&s, &e) < 0)
-		status = cmd_error(&e);
+	else if (prepare(&s, argc - first, argv + first, &misused, &e) < 0)
+		status = misused ? cmd_misused(c, &e) : cmd_error(&e);
 	else
 		status = create_spec(&s, &e);
 	spec_fini(&s);

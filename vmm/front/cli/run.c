@@ -112,24 +112,36 @@ static int check_tty(const struct spec *s, struct err *e)
 	return 0;
 }
 
+/* Everything that can be refused, and whether it was the words. */
+static int prepare(struct spec *s, int argc, char **argv, bool *misused,
+		   struct err *e)
+{
+	*misused = true;
+	if (spec_command(s, argc, argv, e) < 0)
+		return -e->code;
+	*misused = false;
+	if (imagedisk_find(s, e) < 0)
+		return -e->code;
+	*misused = true;
+	if (spec_check(s, e) < 0 || check_tty(s, e) < 0)
+		return -e->code;
+	*misused = false;
+	return box_volumes_from(s, e);
+}
+
 static int run_main(const struct cmd *c, int argc, char **argv)
 {
 	struct spec s;
 	struct err e = { 0 };
 	int status, first;
+	bool misused;
 
 	spec_init(&s);
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (spec_command(&s, argc - first, argv + first, &e) < 0)
-		status = cmd_misused(c, &e);
-	else if (imagedisk_find(&s, &e) < 0)
-		status = cmd_fail(&e);
-	else if (spec_check(&s, &e) < 0 || check_tty(&s, &e) < 0)
-		status = cmd_misused(c, &e);
-	else if (box_volumes_from(&s, &e) < 0)
-		status = cmd_fail(&e);
+	else if (prepare(&s, argc - first, argv + first, &misused, &e) < 0)
+		status = misused ? cmd_misused(c, &e) : cmd_fail(&e);
 	else
 		status = run_spec(&s, &e);
 	spec_fini(&s);

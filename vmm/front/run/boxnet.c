@@ -17,7 +17,7 @@ const char *boxnet_mode(const struct spec *s)
 static void make_mac(const char *id, uint8_t mac[BOXNET_MAC])
 {
 	mac[0] = 0x02;
-	for (unsigned i = 1; i < BOXNET_MAC; i++) {
+	for (size_t i = 1; i < BOXNET_MAC; i++) {
 		char digits[3] = { id[2 * i], id[2 * i + 1], '\0' };
 
 		mac[i] = (uint8_t)strtoul(digits, NULL, 16);

@@ -13,16 +13,14 @@
  * for each 8 KiB: trees of many small files fit. */
 int builder_make_disk(int fd, uint64_t bytes, struct err *e)
 {
-	static const char *const options[] = {
-		"-i",
-		"8192",
-		"-U",
-		"76696100-0000-4000-8000-000000000001",
-		"-O",
-		"^has_journal,^resize_inode,^orphan_file",
-		"-E",
+	static const char extended[] =
 		"assume_storage_prezeroed=1,root_owner=0:0,"
-		"hash_seed=76696100-0000-4000-8000-000000000002",
+		"hash_seed=76696100-0000-4000-8000-000000000002";
+	static const char *const options[] = {
+		"-i", "8192",
+		"-U", "76696100-0000-4000-8000-000000000001",
+		"-O", "^has_journal,^resize_inode,^orphan_file",
+		"-E", extended,
 		NULL
 	};
 
