@@ -166,6 +166,9 @@ void target_open(struct tape_target *t)
 	must(mkdir(path, 0755) == 0, "mkdir");
 	t->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(t->root >= 0, "open");
+	/* Whoever sets attributes goes about. */
+	t->cwd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(t->cwd >= 0, "open");
 	path_of(t, "beside", path);
 	must(mkdir(path, 0755) == 0, "mkdir");
 	path_of(t, "beside/guard", path);
@@ -204,7 +207,7 @@ void target_close(struct tape_target *t)
 		     unlinkat(AT_FDCWD, path, 0) < 0,
 	     "the archive reached a folder outside");
 	close(t->root);
-	must(chdir("/") == 0, "chdir");
+	must(fchdir(t->cwd) == 0 && close(t->cwd) == 0, "chdir");
 	for (int i = 0; i < 64 && access(t->dir, F_OK) == 0; i++) {
 		nftw(t->dir, open_up, 16, FTW_PHYS);
 		nftw(t->dir, remove_one, 16, FTW_PHYS | FTW_DEPTH);

@@ -40,6 +40,7 @@ void tape_zstd(struct tape *t);
 /* A fresh folder: dir/root is the image's, dir/beside holds a guard. */
 struct tape_target {
 	char dir[64];
+	int cwd; /* before */
 	int root;
 	struct layer_stats stats;
 	char digest[80];
