@@ -77,14 +77,14 @@ static bool link_base(const struct box *b, const struct spec *s,
 	char dir[32];
 	ssize_t n;
 
-	if (!s->image_id ||
+	if (!s->image_id || !s->image_path ||
 	    linkat(AT_FDCWD, s->image_path, b->dir, "base", 0) < 0)
 		return false;
 	snprintf(dir, sizeof(dir), "/proc/self/fd/%d", b->dir);
 	n = readlink(dir, path, PATH_MAX);
 	if (n <= 0 || n == PATH_MAX)
 		return false;
-	strcpy(path + n, "/base");
+	memcpy(path + n, "/base", sizeof("/base"));
 	return true;
 }
 

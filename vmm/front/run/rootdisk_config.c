@@ -139,9 +139,11 @@ static char *quote_one(char *at, const char *word)
 {
 	*at++ = '\'';
 	for (; *word; word++) {
+		/* Out, one that is escaped, and in again. */
 		if (*word == '\'') {
-			memcpy(at, "'\\'", 3);
-			at += 3;
+			*at++ = '\'';
+			*at++ = '\\';
+			*at++ = '\'';
 		}
 		*at++ = *word;
 	}
