@@ -175,7 +175,7 @@ parts()
 	mkdir "$dir"
 	cp "$B/vial" "$dir/vial"
 	ln -s "$B/vial-vmm" "$B/vmlinux" "$B/initramfs.cpio" \
-		"$B/builder.cpio" "$dir/"
+		"$B/builder.cpio" "$B/vial-fetch" "$dir/"
 	while [[ $# -ge 2 ]]; do
 		rm -f "$dir/$1"
 		[[ $2 == none ]] || ln -s "$2" "$dir/$1"

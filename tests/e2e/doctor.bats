@@ -57,7 +57,7 @@ teardown() { common_teardown; }
 }
 
 @test "doctor: a part that is missing is named" {
-	for part in vmlinux initramfs.cpio vial-vmm; do
+	for part in vmlinux initramfs.cpio vial-vmm builder.cpio vial-fetch; do
 		parts $part none
 		vrun -1 vial doctor
 		grep -q "^\[fail\].*$part" <<<"$output"
