@@ -12,7 +12,7 @@ teardown() { common_teardown; }
 start_box()
 {
 	start out run --rm --cpus 2 "$IMAGE" sh -c 'echo up; sleep 1000'
-	wait_for 100 grep -q up out
+	wait_for 100 grep -q up out || { cat out out.err; false; }
 	id=$(vial ps -q --no-trunc)
 	vmm=$(monitor_pid "$id")
 }
