@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial create: a box that waits to be started. */
 #include "cli/box_opts.h"
+#include "cli/boxspec.h"
 #include "cli/cmd.h"
-#include "cli/imagedisk.h"
 #include "run/create.h"
 
 #include <stdio.h>
@@ -19,23 +19,6 @@ static int create_spec(const struct spec *s, struct err *e)
 	return 0;
 }
 
-/* Everything that can be refused, and whether it was the words. */
-static int prepare(struct spec *s, int argc, char **argv, bool *misused,
-		   struct err *e)
-{
-	*misused = true;
-	if (spec_command(s, argc, argv, e) < 0)
-		return -e->code;
-	*misused = false;
-	if (imagedisk_find(s, e) < 0)
-		return -e->code;
-	*misused = true;
-	if (spec_check(s, e) < 0)
-		return -e->code;
-	*misused = false;
-	return box_volumes_from(s, e);
-}
-
 static int create_main(const struct cmd *c, int argc, char **argv)
 {
 	struct err e = { 0 };
@@ -47,7 +30,7 @@ static int create_main(const struct cmd *c, int argc, char **argv)
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (prepare(&s, argc - first, argv + first, &misused, &e) < 0)
+	else if (boxspec_take(&s, argc - first, argv + first, &misused, &e) < 0)
 		status = misused ? cmd_misused(c, &e) : cmd_error(&e);
 	else
 		status = create_spec(&s, &e);

@@ -55,26 +55,6 @@ static int collect(struct store *s, char **words, int n, json_t *all,
 	return status;
 }
 
-static int print_all(const char *format, const json_t *all, struct err *e)
-{
-	size_t i;
-	json_t *o;
-
-	if (!format) {
-		json_dumpf(all, stdout, JSON_INDENT(4));
-		putchar('\n');
-		return 0;
-	}
-	if (strcmp(format, "json") == 0)
-		format = "{{json .}}";
-	json_array_foreach(all, i, o)
-	{
-		if (tmpl_print(stdout, format, o, e) < 0)
-			return -e->code;
-	}
-	return 0;
-}
-
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
@@ -96,7 +76,7 @@ static int inspect_main(const struct cmd *c, int argc, char **argv)
 	all = json_array();
 	status = collect(&s, argv + first, argc - first, all, &e);
 	store_close(&s);
-	if (print_all(in.format, all, &e) < 0)
+	if (tmpl_print_all(in.format, all, &e) < 0)
 		status = cmd_error(&e);
 	json_decref(all);
 	return fflush(stdout) == 0 ? status : CMD_ERROR;
@@ -116,12 +96,11 @@ static const struct cmd image_inspect = {
 
 struct prune {
 	bool all, force;
-	struct filter filter;
-	int64_t until; /* Unix seconds; 0: none */
+	struct prune_filter filter;
 	size_t gone;
 };
 
-static const struct filter_key prune_keys[] = {
+static const struct filter_key image_keys[] = {
 	{ .name = "until" },
 	{ .name = "label" },
 	{ .name = "label!" },
@@ -133,16 +112,10 @@ static int set_filter(void *what, const char *text, struct err *e)
 {
 	struct prune *p = what;
 	const char *v;
-	int64_t ms;
 
-	if (filter_add(&p->filter, prune_keys, text, e) < 0)
+	if (prune_filter_add(&p->filter, image_keys, text, e) < 0)
 		return -e->code;
-	v = filter_get(&p->filter, "until");
-	if (v && when_parse(v, &ms, e) < 0)
-		return -e->code;
-	if (v)
-		p->until = ms / 1000;
-	v = filter_get(&p->filter, "dangling");
+	v = filter_get(&p->filter.filter, "dangling");
 	if (v && (*v == 'f' || *v == '0'))
 		p->all = true;
 	return 0;
@@ -182,8 +155,8 @@ static bool goes(const struct prune *p, struct store *s,
 	if (en->name && !p->all)
 		return false;
 	imagerow_init(&r, s, en);
-	yes = (!p->until || r.created <= p->until) &&
-	      filter_label(&p->filter, r.img.config.labels);
+	yes = (!p->filter.until || r.created <= p->filter.until / 1000) &&
+	      filter_label(&p->filter.filter, r.img.config.labels);
 	imagerow_fini(&r);
 	return yes;
 }
@@ -246,10 +219,10 @@ static int prune(struct prune *p, uint64_t *bytes, struct err *e)
 	return r;
 }
 
-int prune_images(bool all, const struct filter *f, int64_t until,
-		 uint64_t *bytes, struct err *e)
+int prune_images(bool all, const struct prune_filter *f, uint64_t *bytes,
+		 struct err *e)
 {
-	struct prune p = { .all = all, .filter = *f, .until = until / 1000 };
+	struct prune p = { .all = all, .filter = *f };
 	int r = prune(&p, bytes, e);
 
 	/* Another vial has the store open, and the next one does it. */

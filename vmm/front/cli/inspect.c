@@ -106,23 +106,10 @@ static int collect(const struct inspect *in, char **words, int n, json_t *all)
 	return status;
 }
 
-static int print_each(const char *format, const json_t *all, struct err *e)
-{
-	size_t i;
-	json_t *o;
-
-	if (strcmp(format, "json") == 0)
-		format = "{{json .}}";
-	json_array_foreach(all, i, o) if (tmpl_print(stdout, format, o, e) <
-					  0) return -e->code;
-	return 0;
-}
-
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
 	struct err e = { 0 };
-	struct tmpl *check = NULL;
 	int status, first = cmd_parse(c, argc, argv, &in, &status);
 	json_t *all;
 
@@ -131,18 +118,13 @@ static int inspect_main(const struct cmd *c, int argc, char **argv)
 	if (first == argc)
 		err_set(&e, EINVAL, "'vial inspect' needs a BOX");
 	else if (in.format)
-		check = tmpl_new(in.format, &e);
-	tmpl_free(check);
+		tmpl_free(tmpl_new(in.format, &e));
 	if (e.code)
 		return cmd_misused(c, &e);
 	all = json_array();
 	status = collect(&in, argv + first, argc - first, all);
-	if (!in.format) {
-		json_dumpf(all, stdout, JSON_INDENT(4));
-		putchar('\n');
-	} else if (print_each(in.format, all, &e) < 0) {
+	if (tmpl_print_all(in.format, all, &e) < 0)
 		status = cmd_error(&e);
-	}
 	json_decref(all);
 	return fflush(stdout) == 0 ? status : CMD_ERROR;
 }

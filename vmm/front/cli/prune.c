@@ -16,26 +16,30 @@
 
 struct prune {
 	bool force;
-	struct filter filter;
-	int64_t until;
+	struct prune_filter filter;
 };
 
-static const struct filter_key keys[] = {
+const struct filter_key prune_keys[] = {
 	{ .name = "until" },
 	{ .name = "label" },
 	{ .name = "label!" },
 	{ .name = NULL },
 };
 
+int prune_filter_add(struct prune_filter *f, const struct filter_key *keys,
+		     const char *text, struct err *e)
+{
+	if (filter_add(&f->filter, keys, text, e) < 0)
+		return -e->code;
+	return filter_has(&f->filter, "until")
+		     ? when_parse(filter_get(&f->filter, "until"), &f->until, e)
+		     : 0;
+}
+
 static int set_filter(void *what, const char *text, struct err *e)
 {
-	struct prune *p = what;
-
-	if (filter_add(&p->filter, keys, text, e) < 0)
-		return -e->code;
-	return filter_has(&p->filter, "until")
-		     ? when_parse(filter_get(&p->filter, "until"), &p->until, e)
-		     : 0;
+	return prune_filter_add(&((struct prune *)what)->filter, prune_keys,
+				text, e);
 }
 
 static const struct opt opts[] = {
@@ -87,16 +91,16 @@ static uint64_t size_of(const struct box *b)
 }
 
 /* 1: it is gone. One that somebody starts this moment stays. */
-static int prune_box(const struct filter *f, int64_t until,
-		     const struct box_info *info, uint64_t *bytes)
+static int prune_box(const struct prune_filter *f, const struct box_info *info,
+		     uint64_t *bytes)
 {
 	struct err ignored;
 	struct box b;
 
-	if (info->alive || (until && info->created > until) ||
+	if (info->alive || (f->until && info->created > f->until) ||
 	    state_open(&b, info->id, &ignored) < 0)
 		return 0;
-	if (!wanted(f, &b) || state_lock(&b, &ignored) < 0) {
+	if (!wanted(&f->filter, &b) || state_lock(&b, &ignored) < 0) {
 		state_close(&b);
 		return 0;
 	}
@@ -105,14 +109,13 @@ static int prune_box(const struct filter *f, int64_t until,
 	return 1;
 }
 
-int prune_boxes(const struct filter *f, int64_t until, uint64_t *bytes,
-		struct err *e)
+int prune_boxes(const struct prune_filter *f, uint64_t *bytes, struct err *e)
 {
 	autofree struct box_info *all = NULL;
 	int n = state_list(&all, e), gone = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (!prune_box(f, until, &all[i], bytes))
+		if (!prune_box(f, &all[i], bytes))
 			continue;
 		printf("%s%s\n", gone++ ? "" : "Deleted Containers:\n",
 		       all[i].id);
@@ -140,7 +143,7 @@ static int prune_main(const struct cmd *c, int argc, char **argv)
 	}
 	if (!p.force && !prune_agreed(" all boxes that do not run.\n"))
 		return 0;
-	if (prune_boxes(&p.filter, p.until, &bytes, &e) < 0)
+	if (prune_boxes(&p.filter, &bytes, &e) < 0)
 		return cmd_error(&e);
 	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;

@@ -2,8 +2,8 @@
 /* vial run: a command in a box of its own. */
 #include "base/auto.h"
 #include "cli/box_opts.h"
+#include "cli/boxspec.h"
 #include "cli/cmd.h"
-#include "cli/imagedisk.h"
 #include "run/attach.h"
 #include "run/create.h"
 #include "run/detach.h"
@@ -112,23 +112,6 @@ static int check_tty(const struct spec *s, struct err *e)
 	return 0;
 }
 
-/* Everything that can be refused, and whether it was the words. */
-static int prepare(struct spec *s, int argc, char **argv, bool *misused,
-		   struct err *e)
-{
-	*misused = true;
-	if (spec_command(s, argc, argv, e) < 0)
-		return -e->code;
-	*misused = false;
-	if (imagedisk_find(s, e) < 0)
-		return -e->code;
-	*misused = true;
-	if (spec_check(s, e) < 0 || check_tty(s, e) < 0)
-		return -e->code;
-	*misused = false;
-	return box_volumes_from(s, e);
-}
-
 static int run_main(const struct cmd *c, int argc, char **argv)
 {
 	struct spec s;
@@ -140,8 +123,10 @@ static int run_main(const struct cmd *c, int argc, char **argv)
 	first = cmd_parse(c, argc, argv, &s, &status);
 	if (first < 0)
 		;
-	else if (prepare(&s, argc - first, argv + first, &misused, &e) < 0)
+	else if (boxspec_take(&s, argc - first, argv + first, &misused, &e) < 0)
 		status = misused ? cmd_misused(c, &e) : cmd_fail(&e);
+	else if (check_tty(&s, &e) < 0)
+		status = cmd_misused(c, &e);
 	else
 		status = run_spec(&s, &e);
 	spec_fini(&s);

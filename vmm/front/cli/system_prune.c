@@ -4,33 +4,19 @@
 #include "cli/prune.h"
 #include "cli/system.h"
 #include "cli/volume.h"
-#include "cli/when.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 struct prune {
 	bool all, force, volumes;
-	struct filter filter;
-	int64_t until;
-};
-
-static const struct filter_key keys[] = {
-	{ .name = "until" },
-	{ .name = "label" },
-	{ .name = "label!" },
-	{ .name = NULL },
+	struct prune_filter filter;
 };
 
 static int set_filter(void *what, const char *text, struct err *e)
 {
-	struct prune *p = what;
-
-	if (filter_add(&p->filter, keys, text, e) < 0)
-		return -e->code;
-	return filter_has(&p->filter, "until")
-		     ? when_parse(filter_get(&p->filter, "until"), &p->until, e)
-		     : 0;
+	return prune_filter_add(&((struct prune *)what)->filter, prune_keys,
+				text, e);
 }
 
 static const struct opt opts[] = {
@@ -62,7 +48,7 @@ static int check(const struct prune *p, int words, struct err *e)
 {
 	if (words)
 		return err_set(e, EINVAL, "'vial system prune' takes no words");
-	if (p->volumes && p->until)
+	if (p->volumes && p->filter.until)
 		return err_set(e, EINVAL,
 			       "the \"until\" filter is not supported with "
 			       "\"--volumes\"");
@@ -84,9 +70,10 @@ static int prune_main(const struct cmd *c, int argc, char **argv)
 	if (!p.force && !agreed(&p))
 		return 0;
 	/* Boxes first: then nobody uses their volumes and images any more. */
-	if (prune_boxes(&p.filter, p.until, &bytes, &e) < 0 ||
-	    (p.volumes && volume_prune(p.all, &p.filter, &bytes, &e) < 0) ||
-	    prune_images(p.all, &p.filter, p.until, &bytes, &e) < 0)
+	if (prune_boxes(&p.filter, &bytes, &e) < 0 ||
+	    (p.volumes &&
+	     volume_prune(p.all, &p.filter.filter, &bytes, &e) < 0) ||
+	    prune_images(p.all, &p.filter, &bytes, &e) < 0)
 		return cmd_error(&e);
 	printf("Total reclaimed space: %s\n", human_size(bytes, 4, size));
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;

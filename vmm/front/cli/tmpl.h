@@ -38,3 +38,6 @@ int tmpl_headings(const struct tmpl *t, json_t *value, char **out,
 
 /* Compiles, runs, and prints with a newline behind, as inspect -f does. */
 int tmpl_print(FILE *out, const char *text, json_t *value, struct err *e);
+/* To standard output, each value of a list, as the inspect commands do: "json"
+ * is a line for each, and no format is the list, indented. */
+int tmpl_print_all(const char *format, const json_t *all, struct err *e);

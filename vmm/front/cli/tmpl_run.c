@@ -553,15 +553,3 @@ int tmpl_headings(const struct tmpl *t, json_t *value, char **out,
 {
 	return run(t, value, true, out, e);
 }
-
-int tmpl_print(FILE *out, const char *text, json_t *value, struct err *e)
-{
-	struct tmpl *t = tmpl_new(text, e);
-	autofree char *made = NULL;
-	int r = t ? tmpl_text(t, value, &made, e) : -EINVAL;
-
-	tmpl_free(t);
-	if (r == 0 && fprintf(out, "%s\n", made) < 0)
-		return err_sys(e, "write");
-	return r;
-}

@@ -70,26 +70,6 @@ static int collect(const struct volume_uses *u, char **words, int n,
 	return status;
 }
 
-static int print(const char *format, const json_t *all, struct err *e)
-{
-	size_t i;
-	json_t *o;
-
-	if (!format) {
-		json_dumpf(all, stdout, JSON_INDENT(4));
-		putchar('\n');
-		return 0;
-	}
-	if (strcmp(format, "json") == 0)
-		format = "{{json .}}";
-	for (i = 0; i < json_array_size(all); i++) {
-		o = json_array_get(all, i);
-		if (tmpl_print(stdout, format, o, e) < 0)
-			return -e->code;
-	}
-	return 0;
-}
-
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
@@ -110,7 +90,7 @@ static int inspect_main(const struct cmd *c, int argc, char **argv)
 		return cmd_error(&e);
 	all = json_array();
 	status = collect(&uses, argv + first, argc - first, all);
-	if (print(in.format, all, &e) < 0)
+	if (tmpl_print_all(in.format, all, &e) < 0)
 		status = cmd_error(&e);
 	json_decref(all);
 	volume_use_fini(&uses);

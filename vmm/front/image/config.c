@@ -10,19 +10,6 @@
 
 #define HISTORY_MAX 4096
 
-static int get_part(json_t *o, const char *key, char *out, size_t size,
-		    struct err *e)
-{
-	const char *text = "";
-
-	if (doc_str(o, key, &text, e) < 0)
-		return -e->code;
-	if (strlen(text) >= size)
-		return err_set(e, EBADMSG, "%s is too long", key);
-	snprintf(out, size, "%s", text);
-	return 0;
-}
-
 static int get_diff_ids(struct config *c, struct err *e)
 {
 	autofree const char **list = NULL;
@@ -127,10 +114,10 @@ static int get_all(struct config *c, struct err *e)
 {
 	struct platform *p = &c->platform;
 
-	if (get_part(c->json, "os", p->os, sizeof(p->os), e) < 0 ||
-	    get_part(c->json, "architecture", p->arch, sizeof(p->arch), e) <
+	if (doc_copy(c->json, "os", p->os, sizeof(p->os), e) < 0 ||
+	    doc_copy(c->json, "architecture", p->arch, sizeof(p->arch), e) <
 		    0 ||
-	    get_part(c->json, "variant", p->variant, sizeof(p->variant), e) <
+	    doc_copy(c->json, "variant", p->variant, sizeof(p->variant), e) <
 		    0 ||
 	    doc_str(c->json, "created", &c->created, e) < 0 ||
 	    doc_str(c->json, "author", &c->author, e) < 0 ||

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* An upper bound of the values in it: what is within strings counts too. */
@@ -73,6 +74,18 @@ int doc_str(json_t *o, const char *key, const char **out, struct err *e)
 		return wrong(key, "a string", e);
 	*out = json_string_value(v);
 	return 1;
+}
+
+int doc_copy(json_t *o, const char *key, char *out, size_t size, struct err *e)
+{
+	const char *text = "";
+
+	if (doc_str(o, key, &text, e) < 0)
+		return -e->code;
+	if (strlen(text) >= size)
+		return err_set(e, EBADMSG, "%s is too long", key);
+	snprintf(out, size, "%s", text);
+	return 0;
 }
 
 int doc_u64(json_t *o, const char *key, uint64_t *out, struct err *e)

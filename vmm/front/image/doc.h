@@ -25,6 +25,8 @@ json_t *doc_text_any(const char *text, size_t len, const char *what,
 /* Fields of an object. Missing and null are the same: *out is left alone and
  * the result is 0; 1: it is there; negative: of another type. Borrowed. */
 int doc_str(json_t *o, const char *key, const char **out, struct err *e);
+/* The same, copied; one that is missing is "". Returns 0 or why not. */
+int doc_copy(json_t *o, const char *key, char *out, size_t size, struct err *e);
 int doc_u64(json_t *o, const char *key, uint64_t *out, struct err *e);
 int doc_bool(json_t *o, const char *key, bool *out, struct err *e);
 int doc_object(json_t *o, const char *key, json_t **out, struct err *e);

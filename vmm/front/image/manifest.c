@@ -153,19 +153,6 @@ static int get_image(json_t *o, struct manifest *m, struct err *e)
 
 /* ---- a list ---- */
 
-static int get_part(json_t *o, const char *key, char *out, size_t size,
-		    struct err *e)
-{
-	const char *text = "";
-
-	if (doc_str(o, key, &text, e) < 0)
-		return -e->code;
-	if (strlen(text) >= size)
-		return err_set(e, EBADMSG, "%s is too long", key);
-	snprintf(out, size, "%s", text);
-	return 0;
-}
-
 static int get_platform(json_t *o, struct platform *p, struct err *e)
 {
 	json_t *v = NULL;
@@ -173,9 +160,9 @@ static int get_platform(json_t *o, struct platform *p, struct err *e)
 
 	if (r <= 0)
 		return r;
-	if (get_part(v, "os", p->os, sizeof(p->os), e) < 0 ||
-	    get_part(v, "architecture", p->arch, sizeof(p->arch), e) < 0 ||
-	    get_part(v, "variant", p->variant, sizeof(p->variant), e) < 0)
+	if (doc_copy(v, "os", p->os, sizeof(p->os), e) < 0 ||
+	    doc_copy(v, "architecture", p->arch, sizeof(p->arch), e) < 0 ||
+	    doc_copy(v, "variant", p->variant, sizeof(p->variant), e) < 0)
 		return err_wrap(e, "platform");
 	return 0;
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/boxspec.h"
+
+#include "cli/imagedisk.h"
+#include "run/create.h"
+
+int boxspec_take(struct spec *s, int argc, char **argv, bool *misused,
+		 struct err *e)
+{
+	*misused = true;
+	if (spec_command(s, argc, argv, e) < 0)
+		return -e->code;
+	*misused = false;
+	if (imagedisk_find(s, e) < 0)
+		return -e->code;
+	/* The image has its part in what contradicts what. */
+	*misused = true;
+	if (spec_check(s, e) < 0)
+		return -e->code;
+	*misused = false;
+	return box_volumes_from(s, e);
+}
