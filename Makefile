@@ -336,7 +336,7 @@ $(E)/bzip2: rootfs/images/bzip2-source
 
 # ---- installing -----------------------------------------------------------
 
-# Where vmm/front/run/where.c looks for the parts: lib/vial beside bin.
+# Where vmm/front/box/where.c looks for the parts: lib/vial beside bin.
 DEST  := $(DESTDIR)$(PREFIX)
 PARTS := vial-vmm vial-fetch initramfs.cpio builder.cpio vmlinux
 MAN1  := $(wildcard vmm/man/*.1)

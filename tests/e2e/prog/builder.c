@@ -2,7 +2,7 @@
 /* builder DISK BYTES [LAYER DIFF-ID]...: layers, lowest first, become DISK.
  *
  * What `vial run` does with an image, without an image around it. */
-#include "run/builder.h"
+#include "builder/builder.h"
 
 #include <fcntl.h>
 #include <stdio.h>

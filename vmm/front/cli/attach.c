@@ -4,7 +4,7 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "run/attach.h"
-#include "run/create.h"
+#include "box/create.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "cli/cmd.h"
-#include "run/spec.h"
+#include "spec/spec.h"
 
 /* clang-format off */
 #define BOX_OPTS                                                               \

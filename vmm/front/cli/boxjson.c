@@ -3,7 +3,7 @@
 
 #include "base/auto.h"
 #include "cli/human.h"
-#include "run/boxnet.h"
+#include "box/boxnet.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -95,7 +95,7 @@ static json_t *state(const struct box_info *info, const struct spec *s)
 /* ---- Mounts ---- */
 
 /* A spec that was read from a box keeps the whole of what it was read from,
- * and so the mounts in the words of spec_mounts.h. */
+ * and so the mounts in the words of spec/mounts.h. */
 static const json_t *mounts_of(const struct spec *s)
 {
 	return json_object_get(s->held, "mounts");

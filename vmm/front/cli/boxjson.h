@@ -7,8 +7,8 @@
  * it work. */
 #pragma once
 
-#include "run/spec.h"
-#include "run/state.h"
+#include "spec/spec.h"
+#include "box/state.h"
 
 #include <jansson.h>
 

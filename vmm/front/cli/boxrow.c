@@ -4,8 +4,8 @@
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/human.h"
-#include "run/boxnet.h"
-#include "run/create.h"
+#include "box/boxnet.h"
+#include "box/create.h"
 
 #include <errno.h>
 #include <stdio.h>

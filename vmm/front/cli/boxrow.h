@@ -4,7 +4,7 @@
 
 #include "cli/filter.h"
 #include "cli/table.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 #include "cli/boxspec.h"
 
 #include "cli/imagedisk.h"
-#include "run/create.h"
+#include "box/create.h"
 
 int boxspec_take(struct spec *s, int argc, char **argv, bool *misused,
 		 struct err *e)

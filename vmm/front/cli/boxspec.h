@@ -2,7 +2,7 @@
 /* boxspec.h - from the words of a command line to a spec that can be made. */
 #pragma once
 
-#include "run/spec.h"
+#include "spec/spec.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 
 #include "base/auto.h"
 #include "cli/cmd.h"
-#include "run/state.h"
-#include "run/volume.h"
+#include "box/state.h"
+#include "box/volume.h"
 
 #include <string.h>
 

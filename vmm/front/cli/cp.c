@@ -3,7 +3,7 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/progress.h"
-#include "run/cp.h"
+#include "guest/cp.h"
 #include "run/transfer.h"
 
 #include <errno.h>

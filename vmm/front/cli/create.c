@@ -3,7 +3,7 @@
 #include "cli/box_opts.h"
 #include "cli/boxspec.h"
 #include "cli/cmd.h"
-#include "run/create.h"
+#include "box/create.h"
 
 #include <stdio.h>
 

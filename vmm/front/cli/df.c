@@ -4,8 +4,8 @@
 #include "base/auto.h"
 #include "cli/boxrow.h"
 #include "cli/human.h"
-#include "run/usage.h"
-#include "run/volume_use.h"
+#include "box/usage.h"
+#include "box/volume_use.h"
 
 static void count(struct df_sum *s, bool active, uint64_t bytes)
 {

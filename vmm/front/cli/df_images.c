@@ -8,7 +8,7 @@
 #include "base/auto.h"
 #include "cli/human.h"
 #include "cli/imagerow.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/state.h"
+#include "box/state.h"
 
 /* One box, by what the user called it. Returns 0, or -errno with the reason;
  * 1: it went well, and nothing is to be printed. */

@@ -6,7 +6,7 @@
 #include "cli/human.h"
 #include "cli/tmpl.h"
 #include "cli/when.h"
-#include "run/boxevents.h"
+#include "box/events.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
-#include "run/create.h"
-#include "run/exec.h"
+#include "box/create.h"
+#include "guest/exec.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include "cli/tmpl.h"
 #include "cli/when.h"
 #include "image/gc.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #include "cli/imagedisk.h"
 
 #include "cli/progress.h"
-#include "run/fetch.h"
-#include "run/rootdisk.h"
+#include "builder/fetch.h"
+#include "builder/rootdisk.h"
 
 #include <errno.h>
 #include <stdio.h>

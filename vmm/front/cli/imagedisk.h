@@ -3,7 +3,7 @@
  * --pull says), with a line of progress while its layers are unpacked. */
 #pragma once
 
-#include "run/spec.h"
+#include "spec/spec.h"
 
 /* rootdisk_find(). */
 int imagedisk_find(struct spec *s, struct err *e);

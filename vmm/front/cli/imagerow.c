@@ -5,7 +5,7 @@
 #include "cli/human.h"
 #include "cli/when.h"
 #include "image/ref.h"
-#include "run/where.h"
+#include "box/where.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include "cli/cmd.h"
 #include "cli/human.h"
 #include "cli/tmpl.h"
-#include "run/state.h"
-#include "run/where.h"
+#include "box/state.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -5,7 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/tmpl.h"
-#include "run/create.h"
+#include "box/create.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "cli/cmd.h"
 #include "image/ref.h"
-#include "run/fetch.h"
+#include "builder/fetch.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/when.h"
-#include "run/boxlog.h"
-#include "run/state.h"
+#include "box/log.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "cli/each.h"
 #include "run/attach.h"
 #include "run/keep.h"
-#include "run/spec.h"
+#include "spec/spec.h"
 
 #include <errno.h>
 #include <stdio.h>

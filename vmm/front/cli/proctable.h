@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/ask.h"
+#include "guest/ask.h"
 
 #include <stdint.h>
 #include <stdio.h>

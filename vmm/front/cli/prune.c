@@ -7,7 +7,7 @@
 #include "cli/cmd.h"
 #include "cli/human.h"
 #include "cli/when.h"
-#include "run/create.h"
+#include "box/create.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/filter.h"
 #include "cli/table.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <inttypes.h>

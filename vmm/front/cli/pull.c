@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial pull: an image from a registry. */
 #include "cli/cmd.h"
-#include "run/fetch.h"
+#include "builder/fetch.h"
 
 #include <errno.h>
 #include <stdio.h>

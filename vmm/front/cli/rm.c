@@ -4,7 +4,7 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "run/boxmounts.h"
-#include "run/create.h"
+#include "box/create.h"
 #include "run/stop.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "cli/imagerow.h"
 #include "image/gc.h"
 #include "image/ref.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <stdio.h>

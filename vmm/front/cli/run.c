@@ -5,7 +5,7 @@
 #include "cli/boxspec.h"
 #include "cli/cmd.h"
 #include "run/attach.h"
-#include "run/create.h"
+#include "box/create.h"
 #include "run/detach.h"
 #include "run/leave.h"
 #include "run/run.h"

@@ -6,9 +6,9 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "run/attach.h"
-#include "run/create.h"
+#include "box/create.h"
 #include "run/detach.h"
-#include "run/keys.h"
+#include "spec/keys.h"
 #include "run/leave.h"
 #include "run/run.h"
 

@@ -6,8 +6,8 @@
 #include "cli/each.h"
 #include "cli/human.h"
 #include "cli/table.h"
-#include "run/ask.h"
-#include "run/control.h"
+#include "guest/ask.h"
+#include "box/control.h"
 
 #include <errno.h>
 #include <stdio.h>

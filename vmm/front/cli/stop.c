@@ -5,8 +5,8 @@
 #include "cli/each.h"
 #include "cli/start.h"
 #include "run/keep.h"
-#include "run/parse.h"
-#include "run/signals.h"
+#include "spec/parse.h"
+#include "spec/signals.h"
 #include "run/stop.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/proctable.h"
-#include "run/ask.h"
-#include "run/create.h"
+#include "guest/ask.h"
+#include "box/create.h"
 
 #include <errno.h>
 #include <stdio.h>

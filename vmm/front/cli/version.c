@@ -3,8 +3,8 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/tmpl.h"
-#include "run/guest.h"
-#include "run/where.h"
+#include "guest/guest.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -2,8 +2,8 @@
 /* vial volume: grow, and the group of all its commands. */
 #include "cli/volume.h"
 
-#include "run/parse.h"
-#include "run/volume.h"
+#include "spec/parse.h"
+#include "box/volume.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "cli/volume.h"
 
 #include "cli/human.h"
-#include "run/parse.h"
-#include "run/volume.h"
+#include "spec/parse.h"
+#include "box/volume.h"
 
 #include <errno.h>
 #include <stdio.h>

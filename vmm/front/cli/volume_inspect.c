@@ -5,7 +5,7 @@
 #include "cli/human.h"
 #include "cli/tmpl.h"
 #include "cli/volume.h"
-#include "run/volume_use.h"
+#include "box/volume_use.h"
 
 #include <errno.h>
 #include <string.h>

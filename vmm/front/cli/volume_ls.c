@@ -5,8 +5,8 @@
 #include "cli/human.h"
 #include "cli/table.h"
 #include "cli/volume.h"
-#include "run/volume_use.h"
-#include "run/where.h"
+#include "box/volume_use.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "cli/human.h"
 #include "cli/prune.h"
 #include "cli/volume.h"
-#include "run/volume_use.h"
+#include "box/volume_use.h"
 
 #include <errno.h>
 #include <stdio.h>

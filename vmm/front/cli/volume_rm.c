@@ -2,7 +2,7 @@
 /* vial volume rm. */
 #include "cli/each.h"
 #include "cli/volume.h"
-#include "run/volume_use.h"
+#include "box/volume_use.h"
 
 #include <errno.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/when.h"
 
-#include "run/parse.h"
-#include "run/state.h"
+#include "spec/parse.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <stdbool.h>

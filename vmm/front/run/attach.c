@@ -3,12 +3,12 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
-#include "run/boxlog.h"
+#include "box/log.h"
 #include "run/keep.h"
-#include "run/keys.h"
-#include "run/report.h"
-#include "run/signals.h"
-#include "run/term.h"
+#include "spec/keys.h"
+#include "box/report.h"
+#include "spec/signals.h"
+#include "guest/term.h"
 
 #include <errno.h>
 #include <fcntl.h>

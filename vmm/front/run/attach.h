@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <stdbool.h>
 

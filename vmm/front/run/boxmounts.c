@@ -2,8 +2,8 @@
 #include "run/boxmounts.h"
 
 #include "base/auto.h"
-#include "run/disk.h"
-#include "run/volume_use.h"
+#include "box/disk.h"
+#include "box/volume_use.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "proto/agent.pb-c.h"
 #include "run/share.h"
-#include "run/spec_mounts.h"
+#include "spec/mounts.h"
 
 #define BOXMOUNTS_TAG "vial"
 #define BOXMOUNTS_DISKS 7 /* the root is the eighth */

@@ -3,8 +3,8 @@
 
 #include "base/auto.h"
 #include "run/plan.h"
-#include "run/spec.h"
-#include "run/where.h"
+#include "spec/spec.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/spec.h"
-#include "run/state.h"
+#include "spec/spec.h"
+#include "box/state.h"
 
 /* Starts the box, whose lock is held and taken over, and leaves a process
  * behind that keeps it: a session of its own that holds nothing of ours open.

@@ -3,8 +3,8 @@
 
 #include "base/auto.h"
 #include "proto/control.pb-c.h"
-#include "run/boxevents.h"
-#include "run/term.h"
+#include "box/events.h"
+#include "guest/term.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #include "run/keep.h"
 
 #include "base/auto.h"
-#include "run/sock.h"
+#include "box/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>

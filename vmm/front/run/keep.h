@@ -20,7 +20,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "proto/keep.pb-c.h"
-#include "run/relay.h"
+#include "guest/relay.h"
 
 #include <stdbool.h>
 #include <stddef.h>

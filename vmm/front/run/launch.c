@@ -2,6 +2,7 @@
 #include "run/launch.h"
 
 #include "base/auto.h"
+#include "box/limits.h"
 #include "proto/chan.h"
 #include "proto/plan.pb-c.h"
 

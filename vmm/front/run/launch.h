@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "run/plan.h"
 #include "run/shim.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

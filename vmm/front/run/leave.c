@@ -2,9 +2,9 @@
 #include "run/leave.h"
 
 #include "base/auto.h"
-#include "run/report.h"
-#include "run/signals.h"
-#include "run/term.h"
+#include "box/report.h"
+#include "spec/signals.h"
+#include "guest/term.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/spec.h"
+#include "spec/spec.h"
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "run/plan.h"
-#include "run/where.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,9 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "run/disk.h"
-#include "run/where.h"
+#include "box/limits.h"
+#include "box/disk.h"
+#include "box/where.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 #include "run/boxmounts.h"
-#include "run/boxnet.h"
-#include "run/spec.h"
+#include "box/boxnet.h"
+#include "spec/spec.h"
 
 #include <limits.h>
 #include <stdint.h>

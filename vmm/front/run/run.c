@@ -2,11 +2,11 @@
 #include "run/run.h"
 
 #include "base/auto.h"
-#include "run/boxevents.h"
-#include "run/create.h"
+#include "box/events.h"
+#include "box/create.h"
 #include "run/plan.h"
 #include "run/run_priv.h"
-#include "run/term.h"
+#include "guest/term.h"
 
 #include <errno.h>
 #include <fcntl.h>

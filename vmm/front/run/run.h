@@ -26,9 +26,9 @@
 #pragma once
 
 #include "base/loop.h"
-#include "run/report.h"
-#include "run/spec.h"
-#include "run/state.h"
+#include "box/report.h"
+#include "spec/spec.h"
+#include "box/state.h"
 
 /* A box that was booted without its command (visit.h). */
 struct run_visit {

@@ -3,8 +3,8 @@
 #include "run/run_priv.h"
 
 #include "base/auto.h"
-#include "run/boxevents.h"
-#include "run/control.h"
+#include "box/events.h"
+#include "box/control.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setup.c - what the guest is told about itself before anything runs in it. */
-#include "run/guest.h"
+#include "guest/guest.h"
 
 #include "base/auto.h"
 #include "run/boxmounts.h"

@@ -2,7 +2,8 @@
 #include "run/shim.h"
 
 #include "base/auto.h"
-#include "run/sock.h"
+#include "box/limits.h"
+#include "box/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -22,7 +22,7 @@
 
 #include "base/err.h"
 #include "run/plan.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <stdbool.h>
 #include <stdint.h>

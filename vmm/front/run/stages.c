@@ -3,9 +3,9 @@
 
 #include "base/auto.h"
 #include "base/log.h"
-#include "run/boxevents.h"
+#include "box/events.h"
 #include "run/leave.h"
-#include "run/term.h"
+#include "guest/term.h"
 
 #include <errno.h>
 #include <signal.h>

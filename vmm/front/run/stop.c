@@ -3,9 +3,9 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
-#include "run/control.h"
+#include "box/control.h"
 #include "run/keep.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <errno.h>
 #include <signal.h>

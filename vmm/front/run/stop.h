@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/state.h"
+#include "box/state.h"
 
 /* Asks the monitor of the box to end the guest and waits until nobody keeps
  * the box alive any more. -ETIMEDOUT when that takes longer than half a

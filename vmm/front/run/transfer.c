@@ -2,7 +2,7 @@
 #include "run/transfer.h"
 
 #include "base/auto.h"
-#include "run/report.h"
+#include "box/report.h"
 #include "run/transfer_priv.h"
 #include "run/visit.h"
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "run/state.h"
+#include "box/state.h"
 
 #include <stdbool.h>
 #include <stdint.h>

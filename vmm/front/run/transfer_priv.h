@@ -3,13 +3,13 @@
  * the agent, and transfer_host.c, which knows this side's files. */
 #pragma once
 
-#include "run/copy.h"
-#include "run/cp.h"
-#include "run/guest.h"
-#include "run/pack.h"
+#include "guest/copy.h"
+#include "guest/cp.h"
+#include "guest/guest.h"
+#include "guest/pack.h"
 #include "run/run.h"
 #include "run/transfer.h"
-#include "run/unpack.h"
+#include "guest/unpack.h"
 
 /* What the child counts, in memory it shares with us. */
 struct moved {

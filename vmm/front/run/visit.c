@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/visit.h"
 
-#include "run/create.h"
+#include "box/create.h"
 #include "run/run_priv.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "run/run.h"
-#include "run/state.h"
+#include "box/state.h"
 
 /* Takes the box's lock; b and info are closed and of no use after, unless it
  * returns 1: the box runs by now, and needs no visit. An error of the box goes

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.c - options about the network. */
+#include "spec/spec.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+int spec_network(void *spec, const char *text, struct err *e)
+{
+	struct spec *s = spec;
+
+	/* What docker calls its default. */
+	if (strcmp(text, "default") == 0 || strcmp(text, "bridge") == 0) {
+		s->network = NULL;
+		return 0;
+	}
+	if (strcmp(text, "none") == 0 || strcmp(text, "user") == 0) {
+		s->network = text;
+		return 0;
+	}
+	if (strcmp(text, "host") == 0)
+		return err_set(e, EINVAL,
+			       "'host': a guest has a kernel of its own, so it "
+			       "cannot share the host's network ('user' "
+			       "reaches what you reach)");
+	return err_set(e, EINVAL, "'%s': not 'none' or 'user'", text);
+}
+
+/* What can stand in resolv.conf. */
+static int add_word(struct strv *v, const char *text, struct err *e)
+{
+	if (!*text || text[strcspn(text, " \t\r\n#;")])
+		return err_set(e, EINVAL, "'%s': not one word", text);
+	if (strv_add(v, text) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	return 0;
+}
+
+int spec_dns(void *spec, const char *text, struct err *e)
+{
+	unsigned char raw[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, text, raw) != 1 &&
+	    inet_pton(AF_INET6, text, raw) != 1)
+		return err_set(e, EINVAL, "'%s' is not an IP address", text);
+	return add_word(&((struct spec *)spec)->dns, text, e);
+}
+
+int spec_dns_search(void *spec, const char *text, struct err *e)
+{
+	return add_word(&((struct spec *)spec)->dns_search, text, e);
+}
+
+int spec_dns_option(void *spec, const char *text, struct err *e)
+{
+	return add_word(&((struct spec *)spec)->dns_options, text, e);
+}
