@@ -8,7 +8,7 @@
 #   rel   vial, vial-vmm: -O2, hardened       agent  static, small
 #   san   unit tests: ASan and UBSan          fuzz   clang, libFuzzer
 # Each flavour makes the same archives: libbase libproto libjail libmon
-# libfront libfetch libagent libunpack. main.c of a program is in none of them.
+# libfront libfetch libnet libagent libunpack. main.c of a program is in none of them.
 
 # A link is as new as it is itself: what it leads to is in the cache, older.
 MAKEFLAGS += --check-symlink-times
@@ -68,21 +68,23 @@ mon_SRC   := $(filter-out vmm/monitor/main.c, $(wildcard vmm/monitor/*.c \
 	vmm/monitor/mem/*.c vmm/monitor/virtio/*.c vmm/monitor/dev/*.c \
 	vmm/monitor/kvm/*.c vmm/monitor/machine/*.c $(arch_DIR)/*.c))
 fetch_SRC := $(filter-out vmm/front/fetch/main.c, $(wildcard vmm/front/fetch/*.c))
-front_SRC := $(filter-out vmm/front/cli/main.c vmm/front/fetch/%, \
-	$(wildcard vmm/front/*/*.c))
+net_SRC   := $(filter-out vmm/front/net/main.c vmm/front/net/passt.c, $(wildcard vmm/front/net/*.c))
+front_SRC := $(filter-out vmm/front/cli/main.c vmm/front/fetch/% \
+	vmm/front/net/%, \
+	$(wildcard vmm/front/*/*.c)) vmm/front/net/passt.c
 agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c \
 	agent/arch/$(ARCH)/*.c))
 unpack_SRC := $(filter-out agent/unpack/main.c, $(wildcard agent/unpack/*.c))
 
-LIBS := base proto jail mon front fetch agent unpack
+LIBS := base proto jail mon front fetch net agent unpack
 
 # $(call objs,flavour,sources)
 objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
 .SECONDARY:
 .PHONY: all setup demo test check bench fuzz clean install help
-all: $(B)/vial $(B)/vial-vmm $(B)/vial-fetch $(B)/vial-agent $(B)/initramfs.cpio \
-	$(B)/builder.cpio $(B)/vmlinux
+all: $(B)/vial $(B)/vial-vmm $(B)/vial-fetch $(B)/vial-netd $(B)/vial-agent \
+	$(B)/initramfs.cpio $(B)/builder.cpio $(B)/vmlinux
 
 define FLAVOUR
 $(B)/$(1)/%.o: %.c | $(GEN_H)
@@ -126,6 +128,7 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto \
 	-lbz2 -llzma -lz -lzstd
 FETCH_LIBS := -lcurl -ljansson -larchive -lcrypto -lpthread
+NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-3
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 UNPACK_LIBS := -larchive -lacl -lz -lzstd -lnettle
@@ -136,12 +139,18 @@ $(B)/vial: $(B)/rel/vmm/front/cli/main.o $(B)/rel/libfront.a \
 	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,-z,relro,-z,now \
 		-Wl,--gc-sections -o $@ $^ $(FRONT_LIBS)
 
-# The only one with shared libraries: Debian's libcurl has no other kind.
+# Two with shared libraries: Debian's libcurl and libnftables have no other kind.
 $(B)/vial-fetch: $(B)/rel/vmm/front/fetch/main.o $(B)/rel/libfetch.a \
 		$(B)/rel/libfront.a $(B)/rel/libbase.a
 	$(call say,LD,$@)
 	$(Q)$(rel_CC) $(rel_CFLAGS) -pie -Wl,-z,relro,-z,now \
 		-Wl,--gc-sections -o $@ $^ $(FETCH_LIBS)
+
+$(B)/vial-netd: $(B)/rel/vmm/front/net/main.o $(B)/rel/libnet.a \
+		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -pie -Wl,-z,relro,-z,now \
+		-Wl,--gc-sections -o $@ $^ $(NET_LIBS)
 
 $(B)/vial-vmm: $(B)/rel/vmm/monitor/main.o $(B)/rel/libmon.a \
 		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
@@ -207,8 +216,8 @@ bench: setup
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' \( ! -path '*/arch/*' \
 	-o -path '*/arch/$(ARCH)/*' \) 2>/dev/null)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/san/%)
-TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -Wl,--as-needed -lcurl -lfdt -luring -lnl-3 \
-	-lpthread
+TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -Wl,--as-needed -lcurl -lfdt -luring \
+	-lnftables -lnl-route-3 -lnl-3 -lpthread
 
 # Helpers shared by tests (tests/guest: a driver in plain memory).
 guest_SRC := $(wildcard tests/guest/*.c)
@@ -338,7 +347,7 @@ $(E)/bzip2: rootfs/images/bzip2-source
 
 # Where vmm/front/box/where.c looks for the parts: lib/vial beside bin.
 DEST  := $(DESTDIR)$(PREFIX)
-PARTS := vial-vmm vial-fetch initramfs.cpio builder.cpio vmlinux
+PARTS := vial-vmm vial-fetch vial-netd initramfs.cpio builder.cpio vmlinux
 MAN1  := $(wildcard vmm/man/*.1)
 MAN8  := $(wildcard vmm/man/*.8)
 .PHONY: uninstall
@@ -350,7 +359,8 @@ install:
 	install -d $(DEST)/bin $(DEST)/lib/vial $(DEST)/share/man/man1 \
 		$(DEST)/share/man/man8
 	install -m 755 $(B)/vial $(DEST)/bin/vial
-	install -m 755 $(B)/vial-vmm $(B)/vial-fetch $(DEST)/lib/vial
+	install -m 755 $(B)/vial-vmm $(B)/vial-fetch $(B)/vial-netd \
+		$(DEST)/lib/vial
 	install -m 644 $(B)/initramfs.cpio $(B)/builder.cpio $(B)/vmlinux \
 		$(DEST)/lib/vial
 	$(if $(MAN1),install -m 644 $(MAN1) $(DEST)/share/man/man1)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/host.h"
+
+#include "base/auto.h"
+#include "net/link.h"
+#include "net/netns.h"
+#include "net/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* ---- the child ---- */
+
+static int make_pair(const struct host_job *j, pid_t box, struct err *e)
+{
+	const struct addr_plan *a = j->addr;
+	struct nl_sock *sk = link_open(e);
+	char name[64];
+	int r;
+
+	if (!sk)
+		return -e->code;
+	r = link_veth(sk, j->link, HOST_UP, box, e);
+	/* A setting of the pair's own: what the host's loopback asks of a
+	 * published port comes back over it. */
+	snprintf(name, sizeof(name), "ipv4/conf/%s/route_localnet", j->link);
+	if (r == 0)
+		r = netns_set(name, "1", e);
+	if (r == 0)
+		r = link_address(sk, j->link, a->host, a->up_prefix, e);
+	if (r == 0)
+		r = link_up(sk, j->link, j->mtu, e);
+	if (r == 0)
+		r = link_route(sk, j->link, a->guest & ~1u, a->prefix, a->up,
+			       e);
+	link_close(sk);
+	return r;
+}
+
+static int open_tap(pid_t box, struct err *e)
+{
+	char path[64];
+	autoclose int ns = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", box);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
+		return err_sys(e, "enter the box's network");
+	return tap_open(HOST_TAP, e);
+}
+
+static void reply(int sock, const struct err *e, int tap)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)e, sizeof(*e) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (tap >= 0) {
+		m.msg_control = u.room;
+		m.msg_controllen = sizeof(u.room);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &tap, sizeof(int));
+	}
+	sendmsg(sock, &m, MSG_NOSIGNAL);
+}
+
+static void child(int sock, const struct host_job *j, pid_t box)
+{
+	struct err e = { 0 };
+	int tap = -1;
+	char byte;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != box)
+		_exit(1);
+	if (recv(sock, &byte, 1, 0) != 1)
+		_exit(0);
+	if (!j->veth || make_pair(j, box, &e) == 0)
+		tap = open_tap(box, &e);
+	reply(sock, &e, tap);
+	_exit(0);
+}
+
+/* ---- the parent ---- */
+
+int host_fork(struct host *h, const struct host_job *j, struct err *e)
+{
+	pid_t self = getpid();
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s) < 0)
+		return err_sys(e, "socketpair");
+	h->sock = s[0];
+	h->pid = fork();
+	if (h->pid == 0) {
+		close(s[0]);
+		child(s[1], j, self);
+	}
+	close(s[1]);
+	if (h->pid > 0)
+		return 0;
+	h->pid = 0;
+	return err_sys(e, "fork");
+}
+
+static int hear(int sock, int *tap, struct err *e)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	struct err said;
+	struct iovec iov = { &said, sizeof(said) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = u.room,
+			    .msg_controllen = sizeof(u.room) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(said))
+		return err_set(e, EPIPE, "what sets up links died");
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(tap, CMSG_DATA(c), sizeof(int));
+	if (said.code == 0)
+		return 0;
+	*e = said;
+	return -e->code;
+}
+
+int host_go(struct host *h, int *tap, struct err *e)
+{
+	int r;
+
+	if (send(h->sock, "", 1, MSG_NOSIGNAL) < 0)
+		return err_sys(e, "what sets up links");
+	r = hear(h->sock, tap, e);
+	host_fini(h);
+	return r;
+}
+
+void host_fini(struct host *h)
+{
+	if (h->sock >= 0)
+		close(take_fd(&h->sock));
+	while (h->pid > 0 && waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	h->pid = 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host.h - what root has to do outside of the box's namespaces, for a process
+ * that has given root up by the time they exist: a child, forked before, that
+ * does it when it is told to, and ends. */
+#pragma once
+
+#include "base/err.h"
+#include "net/addr.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define HOST_TAP "vial0"
+#define HOST_UP "up0"
+
+struct host_job {
+	bool veth;	  /* else only the tap */
+	const char *link; /* the host's end of the pair */
+	const struct addr_plan *addr;
+	unsigned mtu;
+};
+
+struct host {
+	pid_t pid; /* 0: none */
+	int sock;
+};
+
+#define HOST_INIT                                                              \
+	{                                                                      \
+		.sock = -1                                                     \
+	}
+
+int host_fork(struct host *h, const struct host_job *j, struct err *e);
+/* From within the namespaces. The pair is up but for the end in here; the tap,
+ * when it is there, is a descriptor. Waits for the child's end. */
+int host_go(struct host *h, int *tap, struct err *e);
+void host_fini(struct host *h);

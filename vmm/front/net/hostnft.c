@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/hostnft.h"
+
+#include "base/auto.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *dotted(in_addr_t a, char text[INET_ADDRSTRLEN])
+{
+	struct in_addr in = { htonl(a) };
+
+	inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+	return text;
+}
+
+static void put_ports(FILE *f, const struct ports *p, const char *guest)
+{
+	char at[INET_ADDRSTRLEN];
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct port *one = &p->v[i];
+
+		if (one->address == INADDR_ANY)
+			fprintf(f, "fib daddr type local ");
+		else
+			fprintf(f, "ip daddr %s ", dotted(one->address, at));
+		fprintf(f, "meta nfproto ipv4 %s dport %u dnat ip to %s:%u\n",
+			one->udp ? "udp" : "tcp", one->host, guest, one->guest);
+	}
+}
+
+/*
+ * coming, own	ports of the host become the guest's, also for the host itself
+ * leaving	what the box sends goes out under the host's address; who comes
+ *		from the loopback gets the pair's, which the guest can answer
+ * to_host	the box is not the host's guest: no new connection to it, and
+ *		nothing that calls itself the loopback's
+ * passing	nor that of another box
+ */
+char *hostnft_text(const char *name, const char *link,
+		   const struct addr_plan *a, const struct ports *p)
+{
+	char guest[INET_ADDRSTRLEN], up[INET_ADDRSTRLEN];
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	dotted(a->guest, guest);
+	dotted(a->up, up);
+	fprintf(f, "table inet %s {\nflags owner\n", name);
+	fprintf(f,
+		"chain coming {\n"
+		"type nat hook prerouting priority dstnat\n"
+		"iifname \"%s\" return\n",
+		link);
+	put_ports(f, p, guest);
+	fprintf(f, "}\nchain own {\ntype nat hook output priority -100\n");
+	put_ports(f, p, guest);
+	fprintf(f,
+		"}\nchain leaving {\n"
+		"type nat hook postrouting priority srcnat\n"
+		"oifname \"%s\" ip saddr 127.0.0.0/8 masquerade\n"
+		"oifname != \"%s\" ip saddr { %s, %s } masquerade\n}\n",
+		link, link, guest, up);
+	fprintf(f,
+		"chain to_host {\n"
+		"type filter hook input priority filter\n"
+		"iifname \"%s\" ct state established,related accept\n"
+		"iifname \"%s\" ip saddr { %s, %s } icmp type echo-request "
+		"accept\n"
+		"iifname \"%s\" drop\n}\n",
+		link, link, guest, up, link);
+	fprintf(f,
+		"chain passing {\n"
+		"type filter hook forward priority filter\n"
+		"iifname \"%s\" ct state new oifname \"vl*\" drop\n"
+		"iifname \"%s\" ip saddr != { %s, %s } drop\n}\n}\n",
+		link, link, guest, up);
+	if (fclose(f) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int run(struct nft_ctx *ctx, const char *text, struct err *e)
+{
+	char line[160];
+	const char *why;
+
+	nft_ctx_buffer_error(ctx);
+	nft_ctx_buffer_output(ctx);
+	if (nft_run_cmd_from_buffer(ctx, text) == 0)
+		return 0;
+	why = nft_ctx_get_error_buffer(ctx);
+	snprintf(line, sizeof(line), "%.150s", why ? why : "");
+	line[strcspn(line, "\n")] = '\0';
+	if (strstr(line, "not supported"))
+		return err_set(e, EOPNOTSUPP,
+			       "nftables: the host's kernel has none, or not "
+			       "all of it (%s)",
+			       line);
+	return err_set(e, EIO, "nftables: %s", line);
+}
+
+int hostnft_open(struct hostnft *h, const char *name, const char *link,
+		 const struct addr_plan *a, const struct ports *p,
+		 struct err *e)
+{
+	autofree char *text = hostnft_text(name, link, a, p);
+
+	h->ctx = text ? nft_ctx_new(NFT_CTX_DEFAULT) : NULL;
+	if (!h->ctx)
+		return err_set(e, ENOMEM, "nftables: no socket or memory");
+	if (run(h->ctx, text, e) == 0)
+		return 0;
+	hostnft_close(h);
+	return -e->code;
+}
+
+void hostnft_close(struct hostnft *h)
+{
+	if (h->ctx)
+		nft_ctx_free(h->ctx);
+	h->ctx = NULL;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vial-netd - the network of one box, for vial. */
+#include "base/log.h"
+#include "net/netd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+/* Started by hand it has no socket. */
+static bool started_by_vial(void)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(NETD_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+int main(void)
+{
+	struct netd n = NETD_INIT;
+	struct err e = { 0 };
+
+	log_init("vial-netd", LOG_WARN);
+	signal(SIGPIPE, SIG_IGN);
+	if (!started_by_vial()) {
+		fprintf(stderr, "vial-netd is started by vial: vial run\n");
+		return 125;
+	}
+	if (netd_recv(&n, &e) < 0 ||	/* what is wanted          */
+	    netd_build(&n, &e) < 0)	/* namespace, links, rules */
+		netd_refuse(&n, &e);
+	else if (netd_answer(&n, &e) < 0 ||	/* the tap goes out */
+		 netd_serve(&n, &e) < 0)	/* until the box ends */
+		log_err("%s", e.msg);
+	netd_fini(&n);
+	return e.code ? 1 : 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* netd_build.c - a box's network, made; netd.h. The order: what the host has to
+ * be asked, while we are who we were; the namespaces; what is in them. */
+#include "net/netd.h"
+
+#include "base/auto.h"
+#include "jail/ids.h"
+#include "net/link.h"
+#include "net/netns.h"
+#include "net/tap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <net/if.h>
+
+#define MTU_USUAL 1500
+
+/* The user mode's guest is alone on its segment, always the same one. */
+static const struct addr_plan user_addr = {
+	.guest = 0x0a00020f,	/* 10.0.2.15 */
+	.gateway = 0x0a000202,	/* 10.0.2.2 */
+	.resolver = 0x0a000203, /* 10.0.2.3 */
+	.prefix = 24,
+	.up = 0x0a000301,   /* 10.0.3.1 */
+	.host = 0x0a000302, /* 10.0.3.2: nobody, pasta answers for it */
+	.up_prefix = 30,
+};
+
+static bool is_nat(const struct netd *n)
+{
+	return n->req->mode == VIAL__NET__MODE__NAT;
+}
+
+/* ---- on the host ---- */
+
+/* Of the interface that leads out. */
+static unsigned host_mtu(void)
+{
+	autoclose int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	FILE *f = fopen("/proc/net/route", "re");
+	struct ifreq ifr = { 0 };
+	char line[256], name[IFNAMSIZ];
+	unsigned long to = 1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%15s %lx", name, &to) == 2 && to == 0) {
+			memcpy(ifr.ifr_name, name, sizeof(name));
+			break;
+		}
+	if (f)
+		fclose(f);
+	if (*ifr.ifr_name && s >= 0 && ioctl(s, SIOCGIFMTU, &ifr) == 0 &&
+	    ifr.ifr_mtu >= 576 && ifr.ifr_mtu <= 65535)
+		return (unsigned)ifr.ifr_mtu;
+	return MTU_USUAL;
+}
+
+static int prepare_nat(struct netd *n, struct err *e)
+{
+	if (ids_choose() != IDS_OWN)
+		return err_set(e, EPERM,
+			       "nat is for root (--network user is not)");
+	if (netns_get("ipv4/ip_forward") != 1)
+		return err_set(e, EHOSTUNREACH,
+			       "the host forwards nothing (run: sysctl "
+			       "net.ipv4.ip_forward=1)");
+	if (pool_take(&n->lease, NULL, &n->addr, e) < 0 ||
+	    ports_hold(&n->ports, e) < 0)
+		return -e->code;
+	n->mtu = host_mtu();
+	return hostnft_open(&n->nft, n->name, n->link, &n->addr, &n->ports, e);
+}
+
+/* pasta takes the ports itself; that they are free is known before. */
+static int prepare_user(struct netd *n, struct err *e)
+{
+	n->addr = user_addr;
+	n->mtu = PASTA_MTU;
+	if (ports_hold(&n->ports, e) < 0)
+		return -e->code;
+	ports_release(&n->ports);
+	return 0;
+}
+
+static int prepare(struct netd *n, struct err *e)
+{
+	struct host_job job = { .veth = is_nat(n),
+				.link = n->link,
+				.addr = &n->addr };
+	int r = is_nat(n) ? prepare_nat(n, e) : prepare_user(n, e);
+
+	if (r < 0)
+		return r;
+	job.mtu = n->mtu;
+	/* Who is not root has its own rights to all that there is to do. */
+	return ids_choose() == IDS_OWN ? host_fork(&n->host, &job, e) : 0;
+}
+
+/* ---- the namespaces ---- */
+
+static int enter(struct netd *n, struct err *e)
+{
+	pid_t self = getpid();
+
+	if (netns_become(e) < 0)
+		return -e->code;
+	if (!is_nat(n) &&
+	    (netns_user(true, e) < 0 ||
+	     pasta_fork(&n->pasta, &n->addr, &n->ports, self, e) < 0))
+		return -e->code;
+	return netns_box(e);
+}
+
+static int make_links(struct netd *n, struct err *e)
+{
+	int r = 0;
+
+	if (n->host.pid > 0)
+		r = host_go(&n->host, &n->tap, e);
+	else
+		n->tap = r = tap_open(HOST_TAP, e);
+	if (r >= 0 && n->pasta.pid > 0)
+		r = pasta_go(&n->pasta, e);
+	netns_close_door();
+	return r < 0 ? r : 0;
+}
+
+/* ---- inside ---- */
+
+static int set_all(struct err *e)
+{
+	static const char *const settings[][2] = {
+		{ "ipv4/ip_forward", "1" },
+		{ "ipv4/conf/all/send_redirects", "0" },
+		{ "ipv4/conf/default/send_redirects", "0" },
+		{ "ipv4/conf/all/accept_redirects", "0" },
+		{ "ipv4/conf/default/accept_redirects", "0" },
+		/* What pasta brings from the host's loopback. */
+		{ "ipv4/ip_unprivileged_port_start", "0" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		if (netns_set(settings[i][0], settings[i][1], e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
+{
+	const struct addr_plan *a = &n->addr;
+
+	if (link_up(sk, "lo", 0, e) < 0 ||
+	    link_address(sk, HOST_TAP, a->gateway, a->prefix, e) < 0)
+		return -e->code;
+	if (a->resolver != a->gateway &&
+	    link_address(sk, HOST_TAP, a->resolver, a->prefix, e) < 0)
+		return -e->code;
+	if (link_up(sk, HOST_TAP, n->mtu, e) < 0 ||
+	    link_address(sk, HOST_UP, a->up, a->up_prefix, e) < 0 ||
+	    link_up(sk, HOST_UP, n->mtu, e) < 0)
+		return -e->code;
+	return link_route(sk, HOST_UP, INADDR_ANY, 0, a->host, e);
+}
+
+static int furnish(struct netd *n, struct err *e)
+{
+	struct nl_sock *sk;
+	int r;
+
+	if (set_all(e) < 0)
+		return -e->code;
+	sk = link_open(e);
+	if (!sk)
+		return -e->code;
+	r = furnish_with(n, sk, e);
+	link_close(sk);
+	return r;
+}
+
+int netd_build(struct netd *n, struct err *e)
+{
+	if (prepare(n, e) < 0 || enter(n, e) < 0 || make_links(n, e) < 0 ||
+	    furnish(n, e) < 0)
+		return -e->code;
+	return netns_limit(e);
+}

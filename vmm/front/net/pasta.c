@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/pasta.h"
+
+#include "base/auto.h"
+#include "net/host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define PROGRAM "/usr/bin/pasta"
+/* What it may say. */
+#define SAID_MAX (64u << 10)
+/* How long it may take to be there: twenty seconds. */
+#define POLL_NS 2000000
+#define POLLS 10000
+#define WORDS_MAX (24 + 2 * PORTS_MAX)
+
+struct words {
+	const char *v[WORDS_MAX];
+	size_t n;
+	char text[PORTS_MAX][40];
+	size_t ntext;
+	char guest[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN], pid[16];
+};
+
+static void add(struct words *w, const char *word)
+{
+	if (w->n + 1 < WORDS_MAX)
+		w->v[w->n++] = word;
+}
+
+/* -t 192.0.2.1/8080:80 */
+static bool add_ports(struct words *w, const struct ports *p, bool udp)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n && w->ntext < PORTS_MAX; i++) {
+		const struct port *one = &p->v[i];
+		struct in_addr a = { htonl(one->address) };
+		char at[INET_ADDRSTRLEN] = "", *text;
+
+		if (one->udp != udp)
+			continue;
+		if (one->address != INADDR_ANY)
+			inet_ntop(AF_INET, &a, at, INET_ADDRSTRLEN);
+		text = w->text[w->ntext++];
+		snprintf(text, sizeof(w->text[0]), "%s%s%u:%u", at,
+			 *at ? "/" : "", one->host, one->guest);
+		add(w, udp ? "-u" : "-t");
+		add(w, text);
+		any = true;
+	}
+	return any;
+}
+
+static void dotted(in_addr_t a, char text[INET_ADDRSTRLEN])
+{
+	struct in_addr in = { htonl(a) };
+
+	inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+}
+
+static void make_words(struct words *w, const struct addr_plan *a,
+		       const struct ports *p, pid_t box)
+{
+	static const char *const fixed[] = {
+		"pasta",       "--foreground",	"--quiet",     "--ipv4-only",
+		"--no-map-gw", "--no-dhcp",	"--ns-ifname", HOST_UP,
+		"-T",	       "none",		"-U",	       "none",
+		"--netmask",   "255.255.255.0",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		add(w, fixed[i]);
+	dotted(a->guest, w->guest);
+	dotted(a->gateway, w->gateway);
+	snprintf(w->pid, sizeof(w->pid), "%d", box);
+	add(w, "--address");
+	add(w, w->guest);
+	add(w, "--gateway");
+	add(w, w->gateway);
+	if (!add_ports(w, p, false)) {
+		add(w, "-t");
+		add(w, "none");
+	}
+	if (!add_ports(w, p, true)) {
+		add(w, "-u");
+		add(w, "none");
+	}
+	add(w, w->pid);
+	w->v[w->n] = NULL;
+}
+
+/* ---- the child and pasta ---- */
+
+static void become_pasta(const struct words *w, int said)
+{
+	const struct rlimit limit = { SAID_MAX, SAID_MAX };
+	char *const env[] = { NULL };
+
+	signal(SIGXFSZ, SIG_IGN);
+	/* It takes one that was ignored before for a failure. */
+	signal(SIGPIPE, SIG_DFL);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	if (dup2(said, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
+		_exit(1);
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
+	execve(PROGRAM, (char *const *)(uintptr_t)w->v, env);
+	dprintf(STDERR_FILENO, "%s\n", strerror(errno));
+	_exit(1);
+}
+
+static void child(const struct words *w, int go, int said)
+{
+	pid_t pid;
+	char byte;
+
+	/* Our parent is not in this namespace; its death ends the read. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || read(go, &byte, 1) != 1)
+		_exit(0);
+	pid = fork();
+	if (pid == 0)
+		become_pasta(w, said);
+	close(go);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	_exit(1);
+}
+
+/* ---- the parent ---- */
+
+int pasta_fork(struct pasta *p, const struct addr_plan *a,
+	       const struct ports *ports, pid_t box, struct err *e)
+{
+	autofree struct words *w = calloc(1, sizeof(*w));
+	int go[2];
+
+	if (access(PROGRAM, X_OK) < 0)
+		return err_set(e, ENOENT,
+			       PROGRAM ": %s (install the package passt)",
+			       strerror(errno));
+	p->said = memfd_create("pasta", MFD_CLOEXEC);
+	if (!w || p->said < 0 || pipe2(go, O_CLOEXEC) < 0)
+		return err_sys(e, "pasta");
+	make_words(w, a, ports, box);
+	p->pid = fork();
+	if (p->pid == 0) {
+		close(go[1]);
+		child(w, go[0], p->said);
+	}
+	close(go[0]);
+	p->go = go[1];
+	if (p->pid > 0)
+		return 0;
+	p->pid = 0;
+	return err_sys(e, "fork");
+}
+
+/* The last line that says something. */
+static void last_line(int fd, char *line, size_t room)
+{
+	char text[4096], *rest = text, *at;
+	off_t size = lseek(fd, 0, SEEK_END);
+	off_t from = size > (off_t)sizeof(text) - 1
+			   ? size - ((off_t)sizeof(text) - 1)
+			   : 0;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, from);
+
+	snprintf(line, room, "it ended");
+	text[n > 0 ? n : 0] = '\0';
+	/* What it cannot tell syslog, it says it could not. */
+	while ((at = strsep(&rest, "\n")) != NULL)
+		if (*at && !strstr(at, "to syslog"))
+			snprintf(line, room, "%.200s", at);
+}
+
+int pasta_go(struct pasta *p, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = POLL_NS };
+	char line[256];
+
+	if (write(p->go, "", 1) != 1)
+		return err_sys(e, "pasta");
+	for (int i = 0; i < POLLS; i++) {
+		if (if_nametoindex(HOST_UP) > 0)
+			return 0;
+		if (waitpid(p->pid, NULL, WNOHANG) == p->pid) {
+			p->pid = 0;
+			last_line(p->said, line, sizeof(line));
+			return err_set(e, ENETDOWN, "pasta: %s", line);
+		}
+		nanosleep(&pause, NULL);
+	}
+	return err_set(e, ETIMEDOUT, "pasta does not start");
+}
+
+void pasta_fini(struct pasta *p)
+{
+	if (p->go >= 0)
+		close(take_fd(&p->go));
+	if (p->said >= 0)
+		close(take_fd(&p->said));
+	if (p->pid > 0) {
+		kill(p->pid, SIGKILL);
+		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	p->pid = 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tap.h"
+
+#include "base/auto.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define TUN "/dev/net/tun"
+
+int tap_open(const char *name, struct err *e)
+{
+	autoclose int fd = open(TUN, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int header = TAP_HEADER;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return err_set(e, ENODEV,
+			       TUN " is missing (run: modprobe tun)");
+	if (fd < 0 && errno == EACCES)
+		return err_set(e, EACCES,
+			       TUN " is not for this user (run: chmod 666 " TUN
+				   ")");
+	if (fd < 0)
+		return err_sys(e, TUN);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return err_sys(e, "tap %s", name);
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header) < 0)
+		return err_sys(e, "tap %s: virtio header", name);
+	return take_fd(&fd);
+}
