@@ -269,6 +269,7 @@ int main(void)
 	read_job(&job);
 	setup_root(job.rw);
 	setup_system(job.modules);
+	tell(RELAY_READY, 0, 0);
 
 	pid = start(&job);
 	start_threads();

@@ -2,11 +2,13 @@
 /*
  * lab-host - starts the emulated host, moves the command's streams, ends it.
  *
- * usage: lab-host [-w DIR] [-c FILE] [-p FILE] -m DIR QEMU... -- COMMAND...
+ * usage: lab-host [-w DIR] [-c FILE] [-p FILE] [-r SECONDS] -m DIR
+ *                 QEMU... -- COMMAND...
  *
  *   -w DIR   share that the command may write (at the same path in the lab)
  *   -c FILE  keep the lab's console in FILE
  *   -p FILE  preloaded into virtiofsd when we are not root (noatime.c)
+ *   -r SEC   how long the lab may take to come up, 120 by default
  *   -m DIR   the lab kernel's modules
  *
  * THEORY OF OPERATION
@@ -21,6 +23,10 @@
  * ended: the lab's own shutdown would take longer than most commands, and there
  * is nothing in it worth closing properly. They are process groups of their own
  * so that ^C reaches us alone.
+ *
+ * A lab that has not come up in time never will: its kernel spins in its own
+ * start, where the emulator has kept code as it was before the kernel rewrote
+ * it. Nothing of the command has begun then, so it is started again.
  *
  * A thread per stream moves its bytes; the main thread reads control records
  * and signals. See relay.h for how the end of a stream is known.
@@ -60,7 +66,7 @@ enum {
 	FD_FREE = 64, /* our own descriptors start here */
 };
 
-enum { STATUS_LAB = 125, CONSOLE_TAIL = 4096 };
+enum { STATUS_LAB = 125, CONSOLE_TAIL = 4096, READY_SECONDS = 120, STARTS = 3 };
 
 struct stream {
 	int fd; /* ours: 0, 1 or 2 */
@@ -89,6 +95,7 @@ static void end_children(void)
 		kill(lab.child[i], SIGKILL);
 	for (int i = 0; i < lab.nchildren; i++)
 		waitpid(lab.child[i], NULL, 0);
+	lab.nchildren = 0;
 }
 
 /* The last lines of the console, QEMU's and virtiofsd's complaints included. */
@@ -420,6 +427,61 @@ static bool on_record(int *status)
 	return false;
 }
 
+/* Whether the lab came up in time. */
+static bool ready(int signals, int seconds)
+{
+	struct pollfd p[] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = lab.control, .events = POLLIN },
+	};
+	struct relay_record r;
+	int n;
+
+	do
+		n = poll(p, 2, seconds * 1000);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return false;
+	if (p[0].revents)
+		on_signal(signals);
+	if (relay_read(lab.control, &r, sizeof(r)) <= 0)
+		die_child();
+	if (r.type != RELAY_READY)
+		die("it said %u before it was up", r.type);
+	return true;
+}
+
+/* The lab that does not come up is gone, its death included. */
+static void end_start(int signals)
+{
+	struct signalfd_siginfo si;
+
+	end_children();
+	close(lab.control);
+	for (int i = 0; i < RELAY_NSTREAMS; i++)
+		close(lab.stream[i].port);
+	while (poll(&(struct pollfd){ signals, POLLIN, 0 }, 1, 0) > 0)
+		if (read(signals, &si, sizeof(si)) == sizeof(si) &&
+		    si.ssi_signo != SIGCHLD)
+			exit(128 + (int)si.ssi_signo);
+}
+
+static void come_up(int signals, int seconds, char **qemu, const char *rw,
+		    const char *modules, char **command)
+{
+	for (int i = 1;; i++) {
+		start((const char *const *)qemu, rw);
+		send_job(modules, rw, command);
+		if (ready(signals, seconds))
+			return;
+		if (i == STARTS)
+			die("not up after %d seconds, %d times", seconds, i);
+		fprintf(stderr, "lab: not up after %d seconds: started again\n",
+			seconds);
+		end_start(signals);
+	}
+}
+
 static int serve(int signals)
 {
 	struct pollfd p[] = {
@@ -463,10 +525,10 @@ int main(int argc, char **argv)
 {
 	const char *modules = NULL, *rw = NULL, *console = NULL;
 	char **qemu, **command;
-	int opt, signals, status;
+	int opt, signals, status, seconds = READY_SECONDS;
 
 	lab.console = -1;
-	while ((opt = getopt(argc, argv, "+w:c:m:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "+w:c:m:p:r:")) != -1) {
 		if (opt == 'w')
 			rw = optarg;
 		else if (opt == 'c')
@@ -475,6 +537,8 @@ int main(int argc, char **argv)
 			modules = optarg;
 		else if (opt == 'p')
 			lab.preload = optarg;
+		else if (opt == 'r')
+			seconds = atoi(optarg);
 		else
 			return STATUS_LAB;
 	}
@@ -492,8 +556,7 @@ int main(int argc, char **argv)
 				    O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0644)
 			     : memfd_create("lab-console", 0));
 	fcntl(lab.console, F_SETFL, O_APPEND);
-	start((const char *const *)qemu, rw);
-	send_job(modules, rw, command);
+	come_up(signals, seconds, qemu, rw, modules, command);
 	start_streams();
 	status = serve(signals);
 	end_children();

@@ -9,7 +9,8 @@
  * many is done. Each stream has its own queue, therefore none waits for another.
  *
  * Control, host to guest: first the job (below), then records.
- * Control, guest to host: records, RELAY_EXIT last.
+ * Control, guest to host: records, RELAY_READY first, RELAY_EXIT last. Before
+ * RELAY_READY nothing of the command has begun and none of its input is read.
  */
 #pragma once
 
@@ -25,6 +26,7 @@ enum relay_type {
 	RELAY_END = 1, /* the sender's stream ended after value bytes */
 	RELAY_GONE,    /* nobody takes this stream's bytes any more */
 	RELAY_EXIT,    /* the command is over, value is its exit status */
+	RELAY_READY,   /* the lab is up */
 };
 
 struct relay_record {
