@@ -128,7 +128,7 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto \
 	-lbz2 -llzma -lz -lzstd
 FETCH_LIBS := -lcurl -ljansson -larchive -lcrypto -lpthread
-NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-3
+NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-nf-3 -lnl-3
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 UNPACK_LIBS := -larchive -lacl -lz -lzstd -lnettle
@@ -217,7 +217,7 @@ UNIT_SRC := $(shell find tests/unit -name '*_test.c' \( ! -path '*/arch/*' \
 	-o -path '*/arch/$(ARCH)/*' \) 2>/dev/null)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/san/%)
 TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -Wl,--as-needed -lcurl -lfdt -luring \
-	-lnftables -lnl-route-3 -lnl-3 -lpthread
+	-lnftables -lnl-route-3 -lnl-nf-3 -lnl-3 -lpthread
 
 # Helpers shared by tests (tests/guest: a driver in plain memory).
 guest_SRC := $(wildcard tests/guest/*.c)

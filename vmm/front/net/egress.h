@@ -32,6 +32,12 @@
 #define EGRESS_HOST_ADDRS 64
 #define EGRESS_LOG_MAX (16ull << 20)
 
+/* A port of the guest's that others may connect to. */
+struct egress_port {
+	bool udp;
+	uint16_t port;
+};
+
 struct egress_conf {
 	/* As --egress has it, a word each (policy.h); none: "all". */
 	const char *const *list;
@@ -45,6 +51,8 @@ struct egress_conf {
 	size_t nservers;
 	struct ip host[EGRESS_HOST_ADDRS]; /* closed, as private ranges are */
 	size_t nhost;
+	const struct egress_port *ports; /* what else comes in has no answer */
+	size_t nports;
 
 	int log_fd;	  /* JSON lines; -1: none. Borrowed. */
 	int record_fd;	  /* the list of what was used; -1: none. Borrowed. */
@@ -67,8 +75,8 @@ struct egress;
 int egress_new(struct egress **out, const struct egress_conf *c, struct err *e);
 int egress_setup(struct egress *eg, struct err *e);
 int egress_start(struct egress *eg, struct loop *l, struct err *e);
-/* A name that is answered here, for boxes that share a network; its address is
- * opened too. Any time after egress_setup(). */
+/* A name that is answered here, for boxes that share a network. Any time after
+ * egress_new(). */
 int egress_add_host(struct egress *eg, const char *name, const struct ip *ip,
 		    struct err *e);
 /* Connections that are still there are logged as they are. */
