@@ -68,10 +68,10 @@ mon_SRC   := $(filter-out vmm/monitor/main.c, $(wildcard vmm/monitor/*.c \
 	vmm/monitor/mem/*.c vmm/monitor/virtio/*.c vmm/monitor/dev/*.c \
 	vmm/monitor/kvm/*.c vmm/monitor/machine/*.c $(arch_DIR)/*.c))
 fetch_SRC := $(filter-out vmm/front/fetch/main.c, $(wildcard vmm/front/fetch/*.c))
-net_SRC   := $(filter-out vmm/front/net/main.c vmm/front/net/passt.c, $(wildcard vmm/front/net/*.c))
+net_SRC   := $(filter-out vmm/front/net/main.c, $(wildcard vmm/front/net/*.c))
 front_SRC := $(filter-out vmm/front/cli/main.c vmm/front/fetch/% \
 	vmm/front/net/%, \
-	$(wildcard vmm/front/*/*.c)) vmm/front/net/passt.c
+	$(wildcard vmm/front/*/*.c))
 agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c \
 	agent/arch/$(ARCH)/*.c))
 unpack_SRC := $(filter-out agent/unpack/main.c, $(wildcard agent/unpack/*.c))

@@ -126,7 +126,7 @@ options ndots:2' ]
 	vrun -0 net inspect -f '{{.HostConfig.NetworkMode}}' job
 	[ "$output" = user ]
 	# Its back end dies: the box lives on without a carrier.
-	kill -9 "$(pgrep "^passt")"
+	kill -9 "$(pgrep -x passt.avx2 || pgrep -x pasta)"
 	wait_for 20 sh -c "'$VIAL' exec job cat /sys/class/net/eth0/carrier |
 		grep -q 0"
 	vrun -0 net rm -f job
@@ -138,6 +138,6 @@ options ndots:2' ]
 		--network user "$IMAGE" true
 	show
 	[ "$status" -eq 125 ]
-	one_line 'network: passt:'
+	one_line 'network user: pasta:'
 	nothing_left
 }

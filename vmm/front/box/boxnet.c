@@ -2,11 +2,14 @@
 #include "box/boxnet.h"
 
 #include "base/auto.h"
+#include "box/netd.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 const char *boxnet_mode(const struct spec *s)
 {
@@ -14,62 +17,121 @@ const char *boxnet_mode(const struct spec *s)
 }
 
 /* Of no manufacturer, and of this box: from its id. */
-static void make_mac(const char *id, uint8_t mac[BOXNET_MAC])
+static void make_mac(const char *id, uint8_t mac[NETINFO_MAC])
 {
 	mac[0] = 0x02;
-	for (size_t i = 1; i < BOXNET_MAC; i++) {
+	for (size_t i = 1; i < NETINFO_MAC; i++) {
 		char digits[3] = { id[2 * i], id[2 * i + 1], '\0' };
 
 		mac[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
 }
 
-int boxnet_open(struct boxnet *b, const struct spec *s, const char *id,
-		struct err *e)
+static int start(struct boxnet *n, const char *mode, const struct spec *s,
+		 const struct box *b, int log, struct err *e)
 {
-	*b = (struct boxnet)BOXNET_INIT;
-	if (strcmp(boxnet_mode(s), "user") != 0)
+	snprintf(n->info.mode, sizeof(n->info.mode), "%s", mode);
+	if (netd_start(n, s, b->id, log, e) == 0)
 		return 0;
-	if (strlen(id) < 2ul * BOXNET_MAC)
-		return err_set(e, EINVAL, "network: box %s has a short id", id);
-	make_mac(id, b->mac);
-	return passt_start(&b->passt, e);
+	snprintf(n->info.mode, sizeof(n->info.mode), "none");
+	return err_wrap(e, "network %s", mode);
 }
 
-void boxnet_hand_on(struct boxnet *b)
+/* What root has, what everybody has, or none and the reason. */
+static int start_default(struct boxnet *n, const struct spec *s,
+			 const struct box *b, int log, struct err *e)
 {
-	if (b->passt.fd >= 0)
-		close(take_fd(&b->passt.fd));
+	struct err nat = { 0 };
+
+	if (geteuid() == 0 && start(n, "nat", s, b, log, &nat) == 0)
+		return 0;
+	/* Another way would not have a port that this one has not. */
+	if (s->publish.n > 0 && nat.code == EADDRINUSE) {
+		*e = nat;
+		return -e->code;
+	}
+	if (start(n, "user", s, b, log, e) == 0)
+		return 0;
+	if (nat.code)
+		*e = nat;
+	if (s->publish.n > 0)
+		return -e->code;
+	snprintf(n->missing, sizeof(n->missing), "%.199s", e->msg);
+	return 0;
 }
 
-void boxnet_close(struct boxnet *b)
+int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
+		int log, struct err *e)
 {
-	passt_stop(&b->passt);
+	const char *mode = boxnet_mode(s);
+	int r = 0;
+
+	*n = (struct boxnet)BOXNET_INIT;
+	snprintf(n->info.mode, sizeof(n->info.mode), "none");
+	if (strlen(b->id) < 2ul * NETINFO_MAC)
+		return err_set(e, EINVAL, "network: box %s has a short id",
+			       b->id);
+	make_mac(b->id, n->info.mac);
+	if (strcmp(mode, "auto") == 0)
+		r = start_default(n, s, b, log, e);
+	else if (strcmp(mode, "none") != 0)
+		r = start(n, mode, s, b, log, e);
+	if (r == 0)
+		r = netinfo_write(&n->info, b, e);
+	if (r < 0)
+		boxnet_close(n);
+	return r;
 }
 
-int boxnet_check(struct boxnet *b, struct err *e)
+void boxnet_hand_on(struct boxnet *n)
 {
-	return passt_check(&b->passt, e);
+	if (n->tap >= 0)
+		close(take_fd(&n->tap));
 }
 
-bool boxnet_plan(const struct boxnet *b, Vial__Plan__Net *n, uint32_t fd)
+void boxnet_close(struct boxnet *n)
 {
-	if (b->passt.fd < 0)
+	boxnet_hand_on(n);
+	if (n->sock >= 0)
+		close(take_fd(&n->sock));
+	while (n->pid > 0 && waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	n->pid = 0;
+	netinfo_fini(&n->info);
+}
+
+bool boxnet_is(const struct boxnet *n)
+{
+	return n->pid > 0;
+}
+
+int boxnet_check(const struct boxnet *n, struct err *e)
+{
+	struct pollfd p = { .fd = n->sock, .events = POLLIN };
+
+	if (!boxnet_is(n) || poll(&p, 1, 0) <= 0)
+		return 0;
+	return err_set(e, ENETDOWN, "network %s: vial-netd has ended",
+		       n->info.mode);
+}
+
+bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd)
+{
+	if (n->tap < 0)
 		return false;
-	vial__plan__net__init(n);
-	n->stream_fd = fd;
-	n->mac.data = (uint8_t *)(uintptr_t)b->mac;
-	n->mac.len = sizeof(b->mac);
-	n->mtu = PASST_MTU;
+	vial__plan__net__init(p);
+	p->tap_fd = fd;
+	p->mac.data = (uint8_t *)(uintptr_t)n->info.mac;
+	p->mac.len = sizeof(n->info.mac);
+	p->mtu = n->info.mtu;
 	return true;
 }
 
-static void set_resolver(const struct spec *s, struct boxnet_setup *r)
+static void set_resolver(const struct boxnet *n, const struct spec *s,
+			 struct boxnet_setup *r)
 {
-	static char dns[] = PASST_DNS;
-
 	vial__agent__resolver__init(&r->resolver);
-	r->servers[0] = dns;
+	r->servers[0] = netinfo_dotted(n->info.resolver, r->dns);
 	r->resolver.servers = s->dns.n ? s->dns.v : r->servers;
 	r->resolver.n_servers = s->dns.n ? s->dns.n : 1;
 	r->resolver.search = s->dns_search.v;
@@ -78,22 +140,27 @@ static void set_resolver(const struct spec *s, struct boxnet_setup *r)
 	r->resolver.n_options = s->dns_options.n;
 }
 
-void boxnet_setup(const struct boxnet *b, const struct spec *s,
+/* protobuf-c's structs have plain pointers for what they only read. */
+static ProtobufCBinaryData bytes(const uint8_t *raw, size_t len)
+{
+	return (ProtobufCBinaryData){ len, (uint8_t *)(uintptr_t)raw };
+}
+
+void boxnet_setup(const struct boxnet *n, const struct spec *s,
 		  struct boxnet_setup *r, Vial__Agent__Setup *m)
 {
-	if (b->passt.pid == 0)
+	const struct netinfo *i = &n->info;
+
+	if (!boxnet_is(n))
 		return;
 	vial__agent__link__init(&r->link);
 	vial__agent__address__init(&r->address);
-	inet_pton(AF_INET, PASST_ADDRESS, r->raw[0]);
-	inet_pton(AF_INET, PASST_GATEWAY, r->raw[1]);
-	r->address.address = (ProtobufCBinaryData){ 4, r->raw[0] };
-	r->address.prefix = PASST_PREFIX;
+	r->address.address = bytes(i->guest, sizeof(i->guest));
+	r->address.prefix = i->prefix;
 	r->addresses[0] = &r->address;
-	r->gateway = (ProtobufCBinaryData){ 4, r->raw[1] };
-	r->link.mac.data = (uint8_t *)(uintptr_t)b->mac;
-	r->link.mac.len = sizeof(b->mac);
-	r->link.mtu = PASST_MTU;
+	r->gateway = bytes(i->gateway, sizeof(i->gateway));
+	r->link.mac = bytes(i->mac, sizeof(i->mac));
+	r->link.mtu = i->mtu;
 	r->link.addresses = r->addresses;
 	r->link.n_addresses = 1;
 	r->link.gateways = &r->gateway;
@@ -101,6 +168,6 @@ void boxnet_setup(const struct boxnet *b, const struct spec *s,
 	r->links[0] = &r->link;
 	m->links = r->links;
 	m->n_links = 1;
-	set_resolver(s, r);
+	set_resolver(n, s, r);
 	m->resolver = &r->resolver;
 }

@@ -1,56 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* boxnet.h - the network of one box: its back end on the host, the interface
- * in the plan, and what the agent is told of it.
+/* boxnet.h - the network of one box: who makes it, the interface in the plan,
+ * and what the agent is told of it.
  *
  *     none   no interface at all
- *     user   what this user reaches, through passt (net/passt.h) */
+ *     nat    a network namespace, and rules of the host's (root)
+ *     user   a network namespace, and pasta, without rights
+ *
+ * vial-netd makes and holds it (net/netd.h): it is started here, answers when
+ * all is there, and ends when its socket does, so with the keeper. */
 #pragma once
 
 #include "base/err.h"
-#include "net/passt.h"
+#include "box/netinfo.h"
+#include "box/state.h"
 #include "proto/agent.pb-c.h"
 #include "proto/plan.pb-c.h"
 #include "spec/spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define BOXNET_MAC 6
+#include <sys/types.h>
 
 struct boxnet {
-	struct passt passt;
-	uint8_t mac[BOXNET_MAC];
+	pid_t pid; /* vial-netd; 0: none */
+	int sock;  /* its life */
+	int tap;   /* owned, handed on */
+	struct netinfo info;
+	/* Why a box that did not ask for a certain network has none; "". */
+	char missing[200];
 };
 
 #define BOXNET_INIT                                                            \
 	{                                                                      \
-		.passt = PASST_INIT                                            \
+		.sock = -1, .tap = -1                                          \
 	}
 
-/* What a spec that says nothing means. */
+/* Of a box as its spec says it; "none" when that says nothing. */
 const char *boxnet_mode(const struct spec *s);
 
-/* id is the box's. On failure nothing is left. */
-int boxnet_open(struct boxnet *b, const struct spec *s, const char *id,
-		struct err *e);
+/* For box b, of which the descriptor log takes what vial-netd has to say (-1:
+ * nobody does). On failure nothing is left. */
+int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
+		int log, struct err *e);
 /* The monitor has its descriptors; ours are closed. */
-void boxnet_hand_on(struct boxnet *b);
-void boxnet_close(struct boxnet *b);
-/* Fails when the back end has ended. */
-int boxnet_check(struct boxnet *b, struct err *e);
+void boxnet_hand_on(struct boxnet *n);
+void boxnet_close(struct boxnet *n);
+/* Is there an interface? */
+bool boxnet_is(const struct boxnet *n);
+/* Fails when vial-netd has ended. */
+int boxnet_check(const struct boxnet *n, struct err *e);
 
 /* True when there is an interface, whose descriptor in the monitor is fd. */
-bool boxnet_plan(const struct boxnet *b, Vial__Plan__Net *n, uint32_t fd);
+bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd);
 
-/* Messages that point into the spec, b and each other; freed as one. */
+/* Messages that point into the spec, n and each other; freed as one. */
 struct boxnet_setup {
 	Vial__Agent__Link link, *links[1];
 	Vial__Agent__Address address, *addresses[1];
 	Vial__Agent__Resolver resolver;
 	ProtobufCBinaryData gateway;
-	uint8_t raw[2][4];
-	char *servers[1];
+	char dns[NETINFO_TEXT], *servers[1];
 };
 
-void boxnet_setup(const struct boxnet *b, const struct spec *s,
+void boxnet_setup(const struct boxnet *n, const struct spec *s,
 		  struct boxnet_setup *room, Vial__Agent__Setup *m);

@@ -132,6 +132,9 @@ static const struct part parts[] = {
 	[WHERE_FETCH] = { "what talks to registries",
 			  { "vial-fetch" },
 			  "build it with 'make'" },
+	[WHERE_NETD] = { "what makes networks",
+			 { "vial-netd" },
+			 "build it with 'make'" },
 	[WHERE_KERNEL] = { "the guest's kernel",
 			   { "vmlinux", "bzImage", "Image" },
 			   "build it with 'make kernel' or name one with "

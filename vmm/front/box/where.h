@@ -26,6 +26,7 @@ enum where_part {
 	WHERE_INITRAMFS,
 	WHERE_BUILDER, /* the initramfs of the VM that unpacks images */
 	WHERE_FETCH, /* talks to registries */
+	WHERE_NETD,  /* the network of a box */
 	WHERE_KERNEL,
 	WHERE_NPARTS
 };

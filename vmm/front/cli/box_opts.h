@@ -98,8 +98,12 @@
 		"Write the id of the box to FILE"),                            \
 	OPT_GROUP("Network"),                                                  \
 	OPT_SET(0, "network", spec_network, "MODE",                            \
-		"none (the default) or user: what you reach, by passt"),       \
+		"none, nat (root) or user (no rights needed)"),                \
 	OPT_SET(0, "net", spec_network, "MODE", "The same"),                   \
+	OPT_LIST('p', "publish", spec_publish, "[[ADDRESS:]HOST:]PORT",        \
+		 "A port of the host that leads to the guest's"),              \
+	OPT_LIST(0, "expose", spec_expose, "PORT",                             \
+		 "A port that --publish-all publishes"),                       \
 	OPT_LIST(0, "dns", spec_dns, "ADDRESS",                                \
 		 "Ask this server for names, not the host's"),                 \
 	OPT_LIST(0, "dns-search", spec_dns_search, "NAME",                     \
@@ -161,9 +165,6 @@
 	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \
 		    "there is no network yet"),                                \
 	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \
-		    "there is no network yet"),                                \
-	OPT_IGNORED(0, "expose", "PORT", NULL, "there is no network yet"),     \
-	OPT_REFUSED('p', "publish", "PORT", NULL,                              \
 		    "there is no network yet"),                                \
 	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \
 		    "host's devices"),                                         \

@@ -2,6 +2,7 @@
 #include "net/hostnft.h"
 
 #include "base/auto.h"
+#include "net/nftrun.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -88,36 +89,18 @@ char *hostnft_text(const char *name, const char *link,
 	return NULL;
 }
 
-static int run(struct nft_ctx *ctx, const char *text, struct err *e)
-{
-	char line[160];
-	const char *why;
-
-	nft_ctx_buffer_error(ctx);
-	nft_ctx_buffer_output(ctx);
-	if (nft_run_cmd_from_buffer(ctx, text) == 0)
-		return 0;
-	why = nft_ctx_get_error_buffer(ctx);
-	snprintf(line, sizeof(line), "%.150s", why ? why : "");
-	line[strcspn(line, "\n")] = '\0';
-	if (strstr(line, "not supported"))
-		return err_set(e, EOPNOTSUPP,
-			       "nftables: the host's kernel has none, or not "
-			       "all of it (%s)",
-			       line);
-	return err_set(e, EIO, "nftables: %s", line);
-}
-
 int hostnft_open(struct hostnft *h, const char *name, const char *link,
 		 const struct addr_plan *a, const struct ports *p,
 		 struct err *e)
 {
 	autofree char *text = hostnft_text(name, link, a, p);
 
-	h->ctx = text ? nft_ctx_new(NFT_CTX_DEFAULT) : NULL;
+	if (!text)
+		return err_set(e, ENOMEM, "out of memory");
+	h->ctx = nftrun_open(e);
 	if (!h->ctx)
-		return err_set(e, ENOMEM, "nftables: no socket or memory");
-	if (run(h->ctx, text, e) == 0)
+		return -e->code;
+	if (nftrun(h->ctx, text, e) == 0)
 		return 0;
 	hostnft_close(h);
 	return -e->code;

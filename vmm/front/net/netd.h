@@ -25,6 +25,7 @@
  *     hostnft  the box's rules on the host        nat
  *     pasta    the way up without rights          user
  *     ports    ports of the host that lead to the guest's
+ *     loopback those of them that the host asks for itself    user
  *     egress   what the guest may reach, names, the log (egress.h)
  *
  * Killed at any point it leaves nothing but an empty lease file, which the

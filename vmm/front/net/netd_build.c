@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "jail/ids.h"
 #include "net/link.h"
+#include "net/loopback.h"
 #include "net/netns.h"
 #include "net/tap.h"
 
@@ -177,6 +178,8 @@ static int furnish(struct netd *n, struct err *e)
 		return -e->code;
 	r = furnish_with(n, sk, e);
 	link_close(sk);
+	if (r == 0 && !is_nat(n))
+		r = loopback_open(&n->addr, &n->ports, e);
 	return r;
 }
 

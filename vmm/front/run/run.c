@@ -82,12 +82,9 @@ static int run_take(struct run *r, struct plan *plan, struct box *b,
 static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 		     const struct box_info *info, struct err *e)
 {
-	autoclose int log =
-		r->spec->mounts.n
-			? openat(b->dir, "vmm.log",
-				 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-				 0600)
-			: -1;
+	autoclose int log = openat(b->dir, "vmm.log",
+				   O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+				   0600);
 
 	plan->mounts = &r->mounts;
 	plan->net = &r->net;
@@ -95,7 +92,7 @@ static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 			   info->brief, log, e) < 0)
 		return -e->code;
 	/* Who only visits it needs no network. */
-	return r->how->visit ? 0 : boxnet_open(&r->net, r->spec, info->id, e);
+	return r->how->visit ? 0 : boxnet_open(&r->net, r->spec, b, log, e);
 }
 
 /* From a spec to a box whose guest is on its way. */
@@ -177,7 +174,7 @@ static void run_command(struct run *r)
 	struct err e = { 0 };
 
 	/* Without these the command goes out before the guest is up. */
-	if (r->spec->in.n > 0 || r->net.passt.pid > 0)
+	if (r->spec->in.n > 0 || boxnet_is(&r->net))
 		run_wait(r, is_setup);
 	if (r->setup)
 		run_copy_in(r);

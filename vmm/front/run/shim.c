@@ -106,9 +106,8 @@ static int place_fds(const struct shim *s)
 		[SHIM_FD_LOCK] = s->box.lock,
 		[SHIM_FD_IMAGE] = p->image < 0 ? s->null : p->image,
 		[SHIM_FD_OVERLAY] = p->overlay < 0 ? s->null : p->overlay,
-		[SHIM_FD_NET] = p->net && p->net->passt.fd >= 0
-				      ? p->net->passt.fd
-				      : s->null,
+		[SHIM_FD_NET] = p->net && p->net->tap >= 0 ? p->net->tap
+							   : s->null,
 	};
 	int up[SHIM_FD_END];
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum kind { STR, STRV, BOOL, UINT, U64, COPIES, RLIMITS, MOUNTS };
+enum kind { STR, STRV, BOOL, UINT, U64, COPIES, RLIMITS, MOUNTS, PORTS };
 
 struct field {
 	const char *key;
@@ -58,6 +58,9 @@ static const struct field fields[] = {
 	F("cap_drop", STRV, cap_drop),
 	F("hosts", STRV, hosts),
 	F("network", STR, network),
+	F("publish", PORTS, publish),
+	F("expose", PORTS, expose),
+	F("publish_all", BOOL, publish_all),
 	F("dns", STRV, dns),
 	F("dns_search", STRV, dns_search),
 	F("dns_options", STRV, dns_options),
@@ -158,6 +161,17 @@ static json_t *put_rlimits(const struct spec *s)
 	return a;
 }
 
+static json_t *put_ports(const struct spec_ports *p)
+{
+	json_t *a = json_array();
+	char text[SPEC_PORT_TEXT];
+
+	for (size_t i = 0; i < p->n; i++)
+		json_array_append_new(
+			a, json_string(spec_port_text(&p->v[i], text)));
+	return a;
+}
+
 static json_t *put_field(const struct spec *s, const struct field *f)
 {
 	const void *at = (const char *)s + f->at;
@@ -180,6 +194,8 @@ static json_t *put_field(const struct spec *s, const struct field *f)
 		return put_rlimits(s);
 	case MOUNTS:
 		return spec_mounts_to_json(at);
+	case PORTS:
+		return put_ports(at);
 	}
 	return NULL;
 }
@@ -271,6 +287,21 @@ static int get_rlimits(struct spec *s, const json_t *a)
 	return s->rlimits ? 0 : -ENOMEM;
 }
 
+static int get_ports(struct spec_ports *p, const json_t *a)
+{
+	struct err ignored;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(a, i, v)
+	{
+		if (!json_is_string(v) ||
+		    spec_ports_add(p, json_string_value(v), &ignored) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int get_field(struct spec *s, const struct field *f, const json_t *v)
 {
 	void *at = (char *)s + f->at;
@@ -295,6 +326,8 @@ static int get_field(struct spec *s, const struct field *f, const json_t *v)
 		return get_rlimits(s, v);
 	case MOUNTS:
 		return spec_mounts_from_json(at, v);
+	case PORTS:
+		return get_ports(at, v);
 	}
 	return -EINVAL;
 }

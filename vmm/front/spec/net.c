@@ -15,16 +15,27 @@ int spec_network(void *spec, const char *text, struct err *e)
 		s->network = NULL;
 		return 0;
 	}
-	if (strcmp(text, "none") == 0 || strcmp(text, "user") == 0) {
+	if (strcmp(text, "none") == 0 || strcmp(text, "user") == 0 ||
+	    strcmp(text, "nat") == 0) {
 		s->network = text;
 		return 0;
 	}
 	if (strcmp(text, "host") == 0)
 		return err_set(e, EINVAL,
 			       "'host': a guest has a kernel of its own, so it "
-			       "cannot share the host's network ('user' "
-			       "reaches what you reach)");
-	return err_set(e, EINVAL, "'%s': not 'none' or 'user'", text);
+			       "cannot share the host's network (-p publishes "
+			       "its ports there)");
+	return err_set(e, EINVAL, "'%s': not 'none', 'nat' or 'user'", text);
+}
+
+int spec_publish(void *spec, const char *text, struct err *e)
+{
+	return spec_ports_add(&((struct spec *)spec)->publish, text, e);
+}
+
+int spec_expose(void *spec, const char *text, struct err *e)
+{
+	return spec_ports_expose(&((struct spec *)spec)->expose, text, e);
 }
 
 /* What can stand in resolv.conf. */

@@ -51,6 +51,8 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->cap_drop);
 	strv_fini(&s->hosts);
 	strv_fini(&s->dns);
+	spec_ports_fini(&s->publish);
+	spec_ports_fini(&s->expose);
 	strv_fini(&s->dns_search);
 	strv_fini(&s->dns_options);
 	strv_fini(&s->sysctls);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "spec/parse.h"
 #include "spec/mounts.h"
+#include "spec/ports.h"
 #include "spec/strv.h"
 
 #include <stdbool.h>
@@ -89,6 +90,8 @@ struct spec {
 	struct strv hosts;			/* NAME:ADDRESS */
 	const char *network;			/* NULL: the default */
 	struct strv dns, dns_search, dns_options;
+	struct spec_ports publish; /* ports of the host that lead here */
+	struct spec_ports expose;  /* what publish_all makes of them */
 	struct strv sysctls;			/* NAME=VALUE */
 	bool privileged, no_new_privs, read_only, init, publish_all;
 	uint64_t pids_limit;			/* 0: none */
@@ -138,6 +141,8 @@ int spec_cap_add(void *spec, const char *text, struct err *e);
 int spec_cap_drop(void *spec, const char *text, struct err *e);
 int spec_host(void *spec, const char *text, struct err *e);
 int spec_network(void *spec, const char *text, struct err *e);
+int spec_publish(void *spec, const char *text, struct err *e);
+int spec_expose(void *spec, const char *text, struct err *e);
 int spec_dns(void *spec, const char *text, struct err *e);
 int spec_dns_search(void *spec, const char *text, struct err *e);
 int spec_dns_option(void *spec, const char *text, struct err *e);

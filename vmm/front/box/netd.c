@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box/netd.h"
+
+#include "base/auto.h"
+#include "box/where.h"
+#include "proto/chan.h"
+#include "proto/net.pb-c.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FD_SOCK 3
+#define FD_END 4
+
+/* ---- the child ---- */
+
+static void child(const char *program, int sock, int log, pid_t parent)
+{
+	char *const argv[] = { (char[]){ "vial-netd" }, NULL };
+	char *const env[] = { NULL };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int from[FD_END] = { null, null, log < 0 ? null : log, sock };
+	sigset_t none;
+
+	/* Undone when it changes its user; the socket's end is what counts. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(125);
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 0; i < FD_END; i++) {
+		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_END);
+		if (from[i] < 0)
+			_exit(125);
+	}
+	for (int i = 0; i < FD_END; i++)
+		if (dup2(from[i], i) < 0)
+			_exit(125);
+	syscall(SYS_close_range, FD_END, ~0u, 0);
+	execve(program, argv, env);
+	_exit(127);
+}
+
+static int spawn(struct boxnet *n, int log, struct err *e)
+{
+	char program[PATH_MAX];
+	pid_t self = getpid();
+	int s[2];
+
+	if (where_part(WHERE_NETD, program, e) < 0)
+		return -e->code;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
+		return err_sys(e, "socketpair");
+	n->sock = s[0];
+	n->pid = fork();
+	if (n->pid == 0)
+		child(program, s[1], log, self);
+	close(s[1]);
+	if (n->pid > 0)
+		return 0;
+	n->pid = 0;
+	return err_sys(e, "start vial-netd");
+}
+
+/* ---- the request ---- */
+
+struct request {
+	Vial__Net__Request m;
+	Vial__Net__Port *port, **ports;
+};
+
+static int put_ports(struct request *r, const struct spec_ports *p,
+		     struct err *e)
+{
+	r->port = calloc(p->n + 1, sizeof(*r->port));
+	r->ports = calloc(p->n + 1, sizeof(*r->ports));
+	if (!r->port || !r->ports)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < p->n; i++) {
+		vial__net__port__init(&r->port[i]);
+		r->port[i].address = p->v[i].address;
+		r->port[i].host = p->v[i].host;
+		r->port[i].guest = p->v[i].guest;
+		r->port[i].udp = p->v[i].udp;
+		r->ports[i] = &r->port[i];
+	}
+	r->m.ports = r->ports;
+	r->m.n_ports = p->n;
+	return 0;
+}
+
+static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
+	       const char *id, struct err *e)
+{
+	struct request r = { .m = VIAL__NET__REQUEST__INIT };
+	int done;
+
+	r.m.generation = 1;
+	r.m.id = (char *)(uintptr_t)id;
+	r.m.mode = strcmp(n->info.mode, "nat") == 0 ? VIAL__NET__MODE__NAT
+						    : VIAL__NET__MODE__USER;
+	r.m.mac.data = (uint8_t *)(uintptr_t)n->info.mac;
+	r.m.mac.len = sizeof(n->info.mac);
+	done = put_ports(&r, &s->publish, e);
+	if (done == 0) {
+		done = chan_send(c, &r.m.base);
+		if (done < 0)
+			err_set(e, -done, "vial-netd: %s", strerror(-done));
+	}
+	free(r.port);
+	free(r.ports);
+	return done;
+}
+
+/* ---- the answer ---- */
+
+/* The byte in front, with or without the tap. */
+static int take_tap(struct boxnet *n, struct err *e)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = u.room,
+			    .msg_controllen = sizeof(u.room) };
+	struct cmsghdr *c;
+	ssize_t got;
+
+	do
+		got = recvmsg(n->sock, &m, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got != 1)
+		return err_set(e, EPIPE, "vial-netd ended");
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&n->tap, CMSG_DATA(c), sizeof(int));
+	return 0;
+}
+
+static bool copy4(uint8_t to[4], const ProtobufCBinaryData *from)
+{
+	if (from->len == 4)
+		memcpy(to, from->data, 4);
+	return from->len == 4;
+}
+
+static int take_ports(struct spec_ports *p, const Vial__Net__Answer *a,
+		      struct err *e)
+{
+	p->v = calloc(a->n_ports + 1, sizeof(*p->v));
+	if (!p->v)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < a->n_ports; i++) {
+		struct spec_port *one = &p->v[p->n++];
+
+		snprintf(one->address, sizeof(one->address), "%s",
+			 a->ports[i]->address);
+		one->host = (uint16_t)a->ports[i]->host;
+		one->guest = (uint16_t)a->ports[i]->guest;
+		one->udp = a->ports[i]->udp;
+	}
+	return 0;
+}
+
+static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
+		       struct err *e)
+{
+	struct netinfo *i = &n->info;
+	const Vial__Net__Family *f = a->n_families ? a->families[0] : NULL;
+
+	if (a->error)
+		return err_set(e, (int)a->error, "%s", a->message);
+	if (n->tap < 0 || !f || !copy4(i->guest, &f->guest) ||
+	    !copy4(i->gateway, &f->gateway) ||
+	    !copy4(i->resolver, &f->resolver))
+		return err_set(e, EPROTO, "vial-netd gave half an answer");
+	i->prefix = f->prefix;
+	i->mtu = a->mtu;
+	return take_ports(&i->ports, a, e);
+}
+
+static int hear(struct boxnet *n, struct chan *c, struct err *e)
+{
+	ProtobufCMessage *m;
+	int r;
+
+	if (take_tap(n, e) < 0)
+		return -e->code;
+	m = chan_recv(c, &vial__net__answer__descriptor, e);
+	if (!m)
+		return -e->code;
+	r = take_answer(n, (const Vial__Net__Answer *)m, e);
+	protobuf_c_message_free_unpacked(m, NULL);
+	return r;
+}
+
+int netd_start(struct boxnet *n, const struct spec *s, const char *id, int log,
+	       struct err *e)
+{
+	struct chan c;
+	int r;
+
+	if (spawn(n, log, e) < 0) {
+		boxnet_close(n);
+		return -e->code;
+	}
+	chan_init(&c, n->sock);
+	r = ask(n, &c, s, id, e);
+	if (r == 0)
+		r = hear(n, &c, e);
+	chan_fini(&c);
+	if (r < 0)
+		boxnet_close(n);
+	return r;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box/netinfo.h"
+
+#include "base/auto.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FILE_NAME "net.json"
+#define FILE_MAX (4u << 20)
+
+char *netinfo_dotted(const uint8_t raw[4], char *out)
+{
+	snprintf(out, NETINFO_TEXT, "%u.%u.%u.%u", raw[0], raw[1], raw[2],
+		 raw[3]);
+	return out;
+}
+
+char *netinfo_mac(const struct netinfo *n, char *out)
+{
+	const uint8_t *m = n->mac;
+
+	snprintf(out, NETINFO_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
+		 m[2], m[3], m[4], m[5]);
+	return out;
+}
+
+static json_t *ports_json(const struct spec_ports *p)
+{
+	json_t *a = json_array();
+	char text[SPEC_PORT_TEXT];
+
+	for (size_t i = 0; i < p->n; i++)
+		json_array_append_new(
+			a, json_string(spec_port_text(&p->v[i], text)));
+	return a;
+}
+
+int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
+{
+	char text[4][NETINFO_TEXT];
+	json_t *o = json_pack("{ss ss ss ss ss si si so}", "mode", n->mode,
+			      "mac", netinfo_mac(n, text[0]), "guest",
+			      netinfo_dotted(n->guest, text[1]), "gateway",
+			      netinfo_dotted(n->gateway, text[2]), "resolver",
+			      netinfo_dotted(n->resolver, text[3]), "prefix",
+			      (int)n->prefix, "mtu", (int)n->mtu, "ports",
+			      ports_json(&n->ports));
+	autofree char *json = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+	json_decref(o);
+	if (!json)
+		return err_set(e, ENOMEM, "out of memory");
+	return state_put(b, FILE_NAME, json, e);
+}
+
+static void get4(const json_t *o, const char *key, uint8_t raw[4])
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	if (!text || inet_pton(AF_INET, text, raw) != 1)
+		memset(raw, 0, 4);
+}
+
+void netinfo_read(struct netinfo *n, const struct box *b)
+{
+	autofree char *text = state_slurp(b, FILE_NAME, FILE_MAX);
+	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
+	const char *mode = json_string_value(json_object_get(o, "mode"));
+	const char *mac = json_string_value(json_object_get(o, "mac"));
+	uint8_t *m = n->mac;
+	struct err ignored;
+	json_t *port;
+	size_t i;
+
+	*n = (struct netinfo){ .prefix = 0 };
+	if (mode)
+		snprintf(n->mode, sizeof(n->mode), "%s", mode);
+	if (!mac || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1],
+			   &m[2], &m[3], &m[4], &m[5]) != NETINFO_MAC)
+		memset(m, 0, NETINFO_MAC);
+	get4(o, "guest", n->guest);
+	get4(o, "gateway", n->gateway);
+	get4(o, "resolver", n->resolver);
+	n->prefix = (unsigned)json_integer_value(json_object_get(o, "prefix"));
+	n->mtu = (unsigned)json_integer_value(json_object_get(o, "mtu"));
+	json_array_foreach(json_object_get(o, "ports"), i, port)
+	{
+		if (json_is_string(port))
+			spec_ports_add(&n->ports, json_string_value(port),
+				       &ignored);
+	}
+	json_decref(o);
+}
+
+void netinfo_fini(struct netinfo *n)
+{
+	spec_ports_fini(&n->ports);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* netinfo.h - the network that a box has while it runs, as it is written down
+ * for others to read (net.json in its directory). */
+#pragma once
+
+#include "base/err.h"
+#include "box/state.h"
+#include "spec/ports.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NETINFO_MAC 6
+#define NETINFO_TEXT 64
+
+struct netinfo {
+	char mode[16]; /* "none", "nat", "user" */
+	uint8_t mac[NETINFO_MAC];
+	uint8_t guest[4], gateway[4], resolver[4]; /* network order */
+	unsigned prefix;
+	unsigned mtu;
+	struct spec_ports ports; /* with the host's numbers */
+};
+
+int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e);
+/* mode "" when there is none. n is the caller's to end. */
+void netinfo_read(struct netinfo *n, const struct box *b);
+void netinfo_fini(struct netinfo *n);
+
+/* "192.0.2.1", into out of NETINFO_TEXT bytes. */
+char *netinfo_dotted(const uint8_t raw[4], char *out);
+char *netinfo_mac(const struct netinfo *n, char *out);
