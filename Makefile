@@ -198,6 +198,17 @@ $(B)/vmlinux: $(wildcard rootfs/kernel/build rootfs/kernel/config/* \
 	$(Q)k=$$(rootfs/kernel/build | tail -n 1) && ln -sfn "$$k" $@ && \
 		touch -h $@
 
+# The images that come with vial (rootfs/images/NAME.image): NAME-TAG.oci.tar,
+# where vmm/front/builder/shipped.c looks for "vial/NAME:TAG".
+IMAGES := debian-12 busybox-latest
+.PHONY: images
+images: $(IMAGES:%=$(B)/images/%.oci.tar)
+$(B)/images/%.oci.tar: rootfs/images/oci rootfs/images/debian.sh \
+		$(wildcard rootfs/images/*.image)
+	@mkdir -p $(@D)
+	$(Q)i=$$(rootfs/images/oci $(firstword $(subst -, ,$*))) && \
+		ln -sfn "$$i" $@ && touch -h $@
+
 # Debian packages that are missing; nothing when none is.
 setup:
 	$(Q)scripts/setup
@@ -285,7 +296,8 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 # and the demo's input, all below $(B)/e2e.
 E := $(B)/e2e
 .PHONY: e2e-bins
-e2e-bins: all $(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 \
+e2e-bins: all $(B)/images/busybox-latest.oci.tar \
+		$(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 \
 	debian-gcc.ext4 bzip2)
 
 $(E)/tool: $(B)/agent/tests/e2e/prog/left.o
@@ -363,13 +375,17 @@ install:
 		$(DEST)/lib/vial
 	install -m 644 $(B)/initramfs.cpio $(B)/builder.cpio $(B)/vmlinux \
 		$(DEST)/lib/vial
+	install -d $(DEST)/lib/vial/images
+	for i in $(wildcard $(B)/images/*.oci.tar); do \
+		install -m 644 $$i $(DEST)/lib/vial/images || exit 1; done
 	$(if $(MAN1),install -m 644 $(MAN1) $(DEST)/share/man/man1)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DEST)/share/man/man8)
 uninstall:
 	rm -f $(DEST)/bin/vial $(PARTS:%=$(DEST)/lib/vial/%) \
 		$(MAN1:vmm/man/%=$(DEST)/share/man/man1/%) \
 		$(MAN8:vmm/man/%=$(DEST)/share/man/man8/%)
-	-rmdir $(DEST)/lib/vial
+	rm -f $(IMAGES:%=$(DEST)/lib/vial/images/%.oci.tar)
+	-rmdir $(DEST)/lib/vial/images $(DEST)/lib/vial
 
 clean:
 	rm -rf $(B)

@@ -157,25 +157,47 @@ static bool try_dir(const struct part *p, const char *dir, const char *sub,
 	return false;
 }
 
-int where_part(enum where_part part, char path[PATH_MAX], struct err *e)
+/* Below dir: where we are. */
+static bool try_all(const struct part *p, char dir[PATH_MAX],
+		    char path[PATH_MAX])
 {
 	static const char *const subs[] = { "", "/../libexec/vial",
 					    "/../lib/vial" };
-	const struct part *p = &parts[part];
 	const char *env = getenv("VIAL_LIBDIR");
-	char dir[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
 
 	dir[n > 0 ? n : 0] = '\0';
 	if (n > 0 && strrchr(dir, '/'))
 		*strrchr(dir, '/') = '\0';
 	for (size_t i = 0; n > 0 && i < ARRAY_LEN(subs); i++)
 		if (try_dir(p, dir, subs[i], path))
-			return 0;
-	if (env && *env && try_dir(p, env, "", path))
+			return true;
+	return env && *env && try_dir(p, env, "", path);
+}
+
+int where_part(enum where_part part, char path[PATH_MAX], struct err *e)
+{
+	const struct part *p = &parts[part];
+	char dir[PATH_MAX];
+
+	if (try_all(p, dir, path))
 		return 0;
 	return err_set(e, ENOENT,
 		       "%s (%s) is neither in %s nor in "
 		       "VIAL_LIBDIR: %s",
 		       p->what, p->names[0], dir, p->remedy);
+}
+
+int where_image(const char *file, char path[PATH_MAX], struct err *e)
+{
+	char name[NAME_MAX + 1], dir[PATH_MAX];
+	const struct part p = { .names = { name } };
+
+	snprintf(name, sizeof(name), "images/%s", file);
+	if (try_all(&p, dir, path))
+		return 0;
+	return err_set(e, ENOENT,
+		       "its archive (%s) is neither in %.100s nor in "
+		       "VIAL_LIBDIR: build it with 'make images'",
+		       name, dir);
 }

@@ -34,3 +34,6 @@ enum where_part {
 /* A part of vial: beside the program, in ../libexec/vial or ../lib/vial, then
  * in VIAL_LIBDIR. -ENOENT says where it was looked for and what to do. */
 int where_part(enum where_part part, char path[PATH_MAX], struct err *e);
+
+/* An archive of an image that comes with vial: in images/ at the same places. */
+int where_image(const char *file, char path[PATH_MAX], struct err *e);

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "box/where.h"
+#include "builder/shipped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,17 @@ static int finish(struct started *s, struct err *e)
 	return result(s->pid, text, e);
 }
 
+/* No registry is asked for an image that comes with vial. */
+static int load_shipped(const char *name, const struct fetch_how *how,
+			struct err *e)
+{
+	if (shipped_load(name, e) < 0)
+		return -e->code;
+	fprintf(how->to_stderr ? stderr : stdout, "%s%s\n",
+		how->quiet ? "" : "Loaded image: ", name);
+	return 0;
+}
+
 int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 {
 	char datadir[PATH_MAX];
@@ -102,9 +114,12 @@ int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 		name,
 		NULL,
 	};
-	autoclose int dir = where_data(datadir, e);
 	struct started s = { .pid = -1, .reason = -1 };
+	autoclose int dir = -1;
 
+	if (shipped_is(name))
+		return load_shipped(name, how, e);
+	dir = where_data(datadir, e);
 	if (dir < 0)
 		return dir;
 	if (start(&s, words, -1, how->to_stderr, e) < 0)
