@@ -193,14 +193,17 @@ int netd_serve(struct netd *n, struct err *e)
 					.ready = chan_ready };
 	if (loop_init(&n->loop, NULL, e) < 0 ||
 	    loop_add(&n->loop, &n->chan_watch, EPOLLIN | EPOLLRDHUP, e) < 0 ||
-	    watch_pasta(n, e) < 0)
+	    watch_pasta(n, e) < 0 || egress_start(n->egress, &n->loop, e) < 0)
 		return -e->code;
 	r = loop_run(&n->loop);
+	egress_stop(n->egress);
 	return r < 0 ? err_set(e, -r, "loop: %s", strerror(-r)) : 0;
 }
 
 void netd_fini(struct netd *n)
 {
+	if (n->egress)
+		egress_free(n->egress);
 	pasta_fini(&n->pasta);
 	host_fini(&n->host);
 	hostnft_close(&n->nft);

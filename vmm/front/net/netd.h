@@ -35,6 +35,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "net/addr.h"
+#include "net/egress.h"
 #include "net/host.h"
 #include "net/hostnft.h"
 #include "net/pasta.h"
@@ -64,6 +65,7 @@ struct netd {
 	struct hostnft nft;
 	struct host host;
 	struct pasta pasta;
+	struct egress *egress;
 	int tap;
 };
 

@@ -86,6 +86,77 @@ static int prepare_user(struct netd *n, struct err *e)
 	return 0;
 }
 
+static struct ip ip4(in_addr_t a)
+{
+	in_addr_t net = htonl(a);
+	struct ip ip = { .len = 4 };
+
+	memcpy(ip.b, &net, sizeof(net));
+	return ip;
+}
+
+/* Those of the request in place of the host's own. */
+static int set_servers(const struct netd *n, struct egress_conf *c,
+		       struct err *e)
+{
+	if (n->req->n_servers > EGRESS_SERVERS)
+		return err_set(e, E2BIG, "more than %d name servers",
+			       EGRESS_SERVERS);
+	for (size_t i = 0; i < n->req->n_servers; i++) {
+		c->nservers = i + 1;
+		if (!ip_parse(n->req->servers[i], &c->server[i]))
+			return err_set(e, EINVAL, "'%s' is not an IP address",
+				       n->req->servers[i]);
+	}
+	return 0;
+}
+
+static int add_names(struct netd *n, struct err *e)
+{
+	for (size_t i = 0; i < n->req->n_names; i++) {
+		const Vial__Net__Name *name = n->req->names[i];
+		struct ip ip = { .len = (uint8_t)name->address.len };
+
+		if (name->address.len != 4 && name->address.len != 16)
+			return err_set(e, EINVAL, "not an address");
+		memcpy(ip.b, name->address.data, ip.len);
+		if (egress_add_host(n->egress, name->name, &ip, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+/* The policy, while the host's name servers can still be reached. */
+static int prepare_egress(struct netd *n, struct err *e)
+{
+	struct egress_conf c = EGRESS_CONF_INIT;
+	const Vial__Net__Egress *want = n->req->egress;
+	autofree struct egress_port *ports =
+		calloc(n->ports.n + 1, sizeof(*ports));
+
+	if (!ports)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < n->ports.n; i++)
+		ports[i] = (struct egress_port){ n->ports.v[i].udp,
+						 n->ports.v[i].guest };
+	c.ports = ports;
+	c.nports = n->ports.n;
+	if (want) {
+		c.list = (const char *const *)want->rules;
+		c.nlist = want->n_rules;
+		c.log_fd = want->log_fd ? (int)want->log_fd : -1;
+		c.record_fd = want->record_fd ? (int)want->record_fd : -1;
+		c.log_max = want->log_max_bytes;
+	}
+	memcpy(c.mac, n->req->mac.data, sizeof(c.mac));
+	c.guest4 = ip4(n->addr.guest);
+	c.resolver4 = ip4(n->addr.resolver);
+	if (egress_conf_host(&c, NULL, e) < 0 || set_servers(n, &c, e) < 0 ||
+	    egress_new(&n->egress, &c, e) < 0)
+		return -e->code;
+	return add_names(n, e);
+}
+
 static int prepare(struct netd *n, struct err *e)
 {
 	struct host_job job = { .veth = is_nat(n),
@@ -93,6 +164,8 @@ static int prepare(struct netd *n, struct err *e)
 				.addr = &n->addr };
 	int r = is_nat(n) ? prepare_nat(n, e) : prepare_user(n, e);
 
+	if (r == 0)
+		r = prepare_egress(n, e);
 	if (r < 0)
 		return r;
 	job.mtu = n->mtu;
@@ -186,7 +259,7 @@ static int furnish(struct netd *n, struct err *e)
 int netd_build(struct netd *n, struct err *e)
 {
 	if (prepare(n, e) < 0 || enter(n, e) < 0 || make_links(n, e) < 0 ||
-	    furnish(n, e) < 0)
+	    furnish(n, e) < 0 || egress_setup(n->egress, e) < 0)
 		return -e->code;
 	return netns_limit(e);
 }

@@ -196,6 +196,7 @@ static void put_own(struct text *t, const struct egress_conf *c)
 	char text[IP_TEXT];
 
 	put(t, "chain own {\n"
+	       "ct state established ct status dnat accept\n"
 	       "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
 	       "nd-router-solicit } accept\n"
 	       "icmp type echo-request limit rate 100/second accept\n"
