@@ -127,7 +127,8 @@ $(foreach f,rel san fuzz,$(B)/$(f)/vmm/jail/seccomp.o): $(BPF_H)
 
 FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto \
 	-lbz2 -llzma -lz -lzstd
-FETCH_LIBS := -lcurl -ljansson -larchive -lcrypto -lpthread
+FETCH_LIBS := -lcurl -ljansson -larchive -lcrypto -Wl,-Bstatic -lseccomp \
+	-Wl,-Bdynamic -lpthread
 NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-nf-3 -lnl-3
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
@@ -227,7 +228,7 @@ bench: setup
 UNIT_SRC := $(shell find tests/unit -name '*_test.c' \( ! -path '*/arch/*' \
 	-o -path '*/arch/$(ARCH)/*' \) 2>/dev/null)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/san/%)
-TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -Wl,--as-needed -lcurl -lfdt -luring \
+TEST_LIBS := -lcmocka $(FRONT_LIBS) $(UNPACK_LIBS) -Wl,--as-needed -lcurl -lseccomp -lfdt -luring \
 	-lnftables -lnl-route-3 -lnl-nf-3 -lnl-3 -lpthread
 
 # Helpers shared by tests (tests/guest: a driver in plain memory).
@@ -361,6 +362,7 @@ $(E)/bzip2: rootfs/images/bzip2-source
 DEST  := $(DESTDIR)$(PREFIX)
 PARTS := vial-vmm vial-fetch vial-netd initramfs.cpio builder.cpio vmlinux
 MAN1  := $(wildcard vmm/man/*.1)
+MAN5  := $(wildcard vmm/man/*.5)
 MAN8  := $(wildcard vmm/man/*.8)
 .PHONY: uninstall
 # Builds nothing: root's cache has no kernel, and would get one of its own.
@@ -369,7 +371,7 @@ install:
 		{ echo "$(B)/$$f is not built: run make first" >&2; exit 1; }; \
 	done
 	install -d $(DEST)/bin $(DEST)/lib/vial $(DEST)/share/man/man1 \
-		$(DEST)/share/man/man8
+		$(DEST)/share/man/man5 $(DEST)/share/man/man8
 	install -m 755 $(B)/vial $(DEST)/bin/vial
 	install -m 755 $(B)/vial-vmm $(B)/vial-fetch $(B)/vial-netd \
 		$(DEST)/lib/vial
@@ -379,10 +381,12 @@ install:
 	for i in $(wildcard $(B)/images/*.oci.tar); do \
 		install -m 644 $$i $(DEST)/lib/vial/images || exit 1; done
 	$(if $(MAN1),install -m 644 $(MAN1) $(DEST)/share/man/man1)
+	$(if $(MAN5),install -m 644 $(MAN5) $(DEST)/share/man/man5)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DEST)/share/man/man8)
 uninstall:
 	rm -f $(DEST)/bin/vial $(PARTS:%=$(DEST)/lib/vial/%) \
 		$(MAN1:vmm/man/%=$(DEST)/share/man/man1/%) \
+		$(MAN5:vmm/man/%=$(DEST)/share/man/man5/%) \
 		$(MAN8:vmm/man/%=$(DEST)/share/man/man8/%)
 	rm -f $(IMAGES:%=$(DEST)/lib/vial/images/%.oci.tar)
 	-rmdir $(DEST)/lib/vial/images $(DEST)/lib/vial

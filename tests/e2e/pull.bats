@@ -7,85 +7,22 @@
 
 # shellcheck disable=SC2154,SC2016 # run sets variables; templates
 load common
-
-# An image of one layer with 400 kB that cannot be compressed, as a layout.
-make_layout()
-{
-	mkdir -p tree layout/blobs/sha256
-	head -c 400000 /dev/urandom >tree/data
-	tar -C tree -cf layer.tar .
-	jq -nc --arg d "sha256:$(sha256sum layer.tar | cut -c1-64)" '{os: "linux",
-		architecture: "amd64", config: {Env: ["A=b"]},
-		rootfs: {type: "layers", diff_ids: [$d]}}' >config.json
-	gzip -n layer.tar
-	put layer.tar.gz
-	put config.json
-	jq -nc --argjson l "$(describe layer.tar.gz \
-		application/vnd.oci.image.layer.v1.tar+gzip)" \
-		--argjson c "$(describe config.json \
-		application/vnd.oci.image.config.v1+json)" \
-		'{schemaVersion: 2, config: $c, layers: [$l]}' >manifest.json
-	put manifest.json
-	jq -nc --argjson m "$(describe manifest.json \
-		application/vnd.oci.image.manifest.v1+json)" \
-		'{schemaVersion: 2, manifests: [$m]}' >layout/index.json
-	echo '{"imageLayoutVersion": "1.0.0"}' >layout/oci-layout
-	sha256sum manifest.json | cut -c1-64 >digest
-}
-
-put() { cp "$1" "layout/blobs/sha256/$(sha256sum "$1" | cut -c1-64)"; }
-
-describe() # FILE TYPE
-{
-	jq -nc --arg d "sha256:$(sha256sum "$1" | cut -c1-64)" --arg t "$2" \
-		--argjson s "$(stat -c %s "$1")" \
-		'{mediaType: $t, digest: $d, size: $s}'
-}
-
-listens() { jq -n 1 >"/dev/tcp/127.0.0.1/$1"; }
+load registry
 
 setup_file()
 {
 	cd "$BATS_FILE_TMPDIR" || return
-	make_layout
-	"$BATS_TEST_DIRNAME/prog/registry.py" layout log >ports 3>&- &
-	echo $! >pids
-	wait_for 60 test -s ports
+	registry_layout
+	registry_bad
 	command -v docker-registry >/dev/null || return 0
 	port=$((20000 + $$ % 10000))
-	cat >conf.yml <<-END
-	version: 0.1
-	log: {level: error}
-	storage: {filesystem: {rootdirectory: $PWD/registry}}
-	http: {addr: "127.0.0.1:$port"}
-	END
-	docker-registry serve conf.yml >registry.log 2>&1 3>&- &
-	echo $! >>pids
-	wait_for 120 listens $port
+	registry_real $port "http: {addr: \"127.0.0.1:$port\"}"
 	echo $port >real
 }
 
-teardown_file()
-{
-	local pid
-	while read -r pid; do
-		kill "$pid" || true
-	done <"$BATS_FILE_TMPDIR/pids"
-}
+teardown_file() { registry_end; }
 
-setup()
-{
-	export VIAL_RUNDIR=$BATS_TEST_TMPDIR/run
-	export VIAL_DATADIR=$BATS_TEST_TMPDIR/data
-	export HOME=$BATS_TEST_TMPDIR/home
-	unset REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR XDG_CONFIG_HOME
-	mkdir -p "$HOME" "$BATS_TEST_TMPDIR/work"
-	cd "$BATS_TEST_TMPDIR/work" || return
-	read -r bad other <"$BATS_FILE_TMPDIR/ports"
-	digest=sha256:$(cat "$BATS_FILE_TMPDIR/digest")
-	log=$BATS_FILE_TMPDIR/log
-	: >"$log"
-}
+setup() { registry_setup; }
 
 blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 
@@ -275,6 +212,15 @@ nothing_kept()
 	skopeo inspect --tls-verify=false "docker://$reg/pushed/x:2" |
 		jq -e --arg d "$digest" '.Digest == $d and .Env == ["A=b"] and
 			(.RepoTags | sort) == ["1", "2"]'
+	vial tag "$reg/pushed/x:1" "$reg/pushed/y:a"
+	vial tag "$reg/pushed/x:1" "$reg/pushed/y:b"
+	vrun -0 vial push -a "$reg/pushed/y"
+	[[ $output == *$'\n'"a: digest: $digest "*$'\n'"b: digest: $digest "* ]]
+	vrun -1 vial push -a "$reg/pushed/y:a"
+	one_line "tag can't be used"
+	vrun -1 vial push -a "$reg/pushed/none"
+	one_line 'does not exist locally'
+	vial rmi "$reg"/pushed/y:{a,b}
 	vial rmi "$reg/pushed/x:1" "$reg/pushed/x:2"
 	vrun -0 vial pull "$reg/pushed/x:1"
 	[ "${lines[2]}" = "Digest: $digest" ]

@@ -59,6 +59,18 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps({"errors": [{"code": "X", "message": text}]})
         self.say(status, body.encode(), **more)
 
+    def part(self, data):
+        """All of it, or from the byte on that is asked for."""
+        asked = self.headers.get("Range")
+        if not asked:
+            self.say(200, data, "application/octet-stream")
+            return
+        at = int(asked[6:].split("-")[0])
+        self.say(
+            206, data[at:], "application/octet-stream",
+            Content_Range=f"bytes {at}-{len(data) - 1}/{len(data)}",
+        )
+
     # ---- habits, by the first part of the name ----
 
     def html(self, what, ref):
@@ -144,6 +156,36 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return True
 
+    def slow(self, what, ref):
+        """A piece, and then nothing; the next time all is well."""
+        if what != "blobs" or not once(self.path):
+            return False
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(blob(ref))))
+        self.end_headers()
+        self.wfile.write(blob(ref)[:PIECE])
+        self.wfile.flush()
+        time.sleep(60)
+        self.close_connection = True
+        return True
+
+    def stalls(self, what, ref):
+        """Every time, before a byte or behind some."""
+        if what == "blobs":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(blob(ref))))
+            self.end_headers()
+            self.wfile.flush()
+        time.sleep(60)
+        self.close_connection = True
+        return True
+
+    def noblobs(self, what, ref):
+        if what != "blobs":
+            return False
+        self.no(404, "blob unknown")
+        return True
+
     def anew(self, what, ref):
         """Drops it once, and knows no ranges."""
         if what != "blobs" or not once(self.path):
@@ -179,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         f.__name__: f
         for f in (
             html, circle, away, busy, huge, old, lying, longer, swapped,
-            drops, anew, basic, token,
+            drops, slow, stalls, noblobs, anew, basic, token,
         )
     }
 
@@ -206,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
                 ref = ref if ref.startswith("sha256:") else FIRST["digest"]
                 self.say(200, blob(ref), FIRST["mediaType"])
             else:
-                self.say(200, blob(ref), "application/octet-stream")
+                self.part(blob(ref))
         except OSError:
             self.no(404, "blob unknown")
 

@@ -127,11 +127,16 @@ int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 	return finish(&s, e);
 }
 
-int fetch_push(const char *name, bool quiet, struct err *e)
+int fetch_push(const char *name, bool all_tags, bool quiet, struct err *e)
 {
 	char datadir[PATH_MAX];
-	const char *words[] = { "vial-fetch",		"push", datadir,
-				quiet ? "none" : "all", name,	NULL };
+	const char *words[] = { "vial-fetch",
+				"push",
+				datadir,
+				quiet ? "none" : "all",
+				all_tags ? "tags" : "one",
+				name,
+				NULL };
 	autoclose int dir = where_data(datadir, e);
 	struct started s = { .pid = -1, .reason = -1 };
 

@@ -19,8 +19,8 @@ struct fetch_how {
  * terminal ends both. */
 int fetch_image(const char *name, const struct fetch_how *how, struct err *e);
 
-/* To where its name says. */
-int fetch_push(const char *name, bool quiet, struct err *e);
+/* To where its name says; with all_tags all that the name has. */
+int fetch_push(const char *name, bool all_tags, bool quiet, struct err *e);
 
 /* What the registry accepts is kept. host: "docker.io". */
 int fetch_login(const char *host, const char *user, const char *password,

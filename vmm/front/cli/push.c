@@ -7,13 +7,14 @@
 #include <stdio.h>
 
 struct push_args {
-	bool quiet;
+	bool all_tags, quiet;
 };
 
 static const struct opt opts[] = {
 	OPT_FLAG('q', "quiet", struct push_args, quiet,
 		 "Print the image's whole name only"),
-	OPT_REFUSED('a', "all-tags", NULL, NULL, "name the tags to push"),
+	OPT_FLAG('a', "all-tags", struct push_args, all_tags,
+		 "All tags of NAME, which comes without one"),
 	OPT_IGNORED(0, "disable-content-trust", NULL, "",
 		    "signatures are never made"),
 	OPT_END
@@ -31,7 +32,9 @@ static int push_main(const struct cmd *c, int argc, char **argv)
 		err_set(&e, EINVAL, "'vial %s' needs one IMAGE", c->name);
 		return cmd_misused(c, &e);
 	}
-	return fetch_push(argv[first], a.quiet, &e) < 0 ? cmd_error(&e) : 0;
+	return fetch_push(argv[first], a.all_tags, a.quiet, &e) < 0
+		     ? cmd_error(&e)
+		     : 0;
 }
 
 #define PUSH                                                                   \

@@ -3,125 +3,113 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "image/registries.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILE_MAX (1u << 20)
 
-/* ---- registries.conf ---- */
+/* ---- certificates ---- */
 
-/* KEY = VALUE of one line of TOML; quotes are taken off. */
-static bool pair(char *line, char **key, char **value)
+static bool ends(const char *name, const char *end)
 {
-	char *eq = strchr(line, '='), *end;
+	size_t n = strlen(name), m = strlen(end);
 
-	if (!eq)
-		return false;
-	*key = line + strspn(line, " \t");
-	(*key)[strcspn(*key, " \t=")] = '\0';
-	*value = eq + 1 + strspn(eq + 1, " \t");
-	if (**value == '"' || **value == '\'') {
-		char quote = *(*value)++;
-
-		end = strchr(*value, quote);
-		if (!end)
-			return false;
-		*end = '\0';
-	} else {
-		(*value)[strcspn(*value, " \t#\r")] = '\0';
-	}
-	return true;
+	return n > m && strcmp(name + n - m, end) == 0;
 }
 
-/* "host", "host/path" and "*.host" are about host. */
-static bool is_about(const char *location, const char *host)
+/* What is in the file goes behind *out. */
+static int append(const char *dir, const char *name, char **out, struct err *e)
 {
-	size_t len = strcspn(location, "/"), n = strlen(host);
-
-	if (strncmp(location, "*.", 2) == 0)
-		return n >= len && strncmp(host + n - (len - 1), location + 1,
-					   len - 1) == 0;
-	return len == n && strncmp(location, host, len) == 0;
-}
-
-struct table {
-	bool about; /* the host that is asked for */
-	struct conf_says says;
-};
-
-static void finish(struct table *t, struct conf_says *says)
-{
-	if (t->about) {
-		says->insecure |= t->says.insecure;
-		says->blocked |= t->says.blocked;
-	}
-	*t = (struct table){ 0 };
-}
-
-void conf_read(const char *text, const char *host, struct conf_says *says)
-{
-	autofree char *copy = strdup(text);
-	struct table t = { 0 };
-	bool ours = false;
-	char *rest = copy, *line, *key, *value;
-
-	*says = (struct conf_says){ 0 };
-	while (copy && (line = strsep(&rest, "\n"))) {
-		line += strspn(line, " \t");
-		if (*line == '[') {
-			finish(&t, says);
-			ours = strncmp(line, "[[registry]]", 12) == 0;
-			continue;
-		}
-		if (!ours || *line == '#' || !pair(line, &key, &value))
-			continue;
-		if (strcmp(key, "location") == 0 || strcmp(key, "prefix") == 0)
-			t.about |= is_about(value, host);
-		else if (strcmp(key, "insecure") == 0)
-			t.says.insecure = strcmp(value, "true") == 0;
-		else if (strcmp(key, "blocked") == 0)
-			t.says.blocked = strcmp(value, "true") == 0;
-	}
-	finish(&t, says);
-}
-
-static int read_file(const char *path, const char *host, struct conf_says *says,
-		     struct err *e)
-{
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char path[PATH_MAX + NAME_MAX + 2];
 	autofree char *text = NULL;
+	autoclose int fd = -1;
+	char *both = NULL;
 	ssize_t n;
 
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR
-			     ? -ENOENT
-			     : err_sys(e, "open %s", path);
+		return err_sys(e, "open %s", path);
 	n = fd_slurp(fd, &text, FILE_MAX);
 	if (n < 0)
-		return err_set(e, (int)-n, "read %s", path);
-	conf_read(text, host, says);
+		return err_set(e, (int)-n, "read %s: %s", path,
+			       strerror((int)-n));
+	if (asprintf(&both, "%s%s\n", *out ? *out : "", text) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	free(*out);
+	*out = both;
 	return 0;
 }
 
-/* ---- certificates ---- */
-
-static void certificate(const char *dir, const char *host, const char *file,
-			char **out)
+static int client(const char *dir, const char *name, struct http_conf *c,
+		  struct err *e)
 {
-	char *path = NULL;
+	char key[NAME_MAX + 1];
 
-	if (*out || asprintf(&path, "%s/%s/%s", dir, host, file) < 0)
-		return;
-	if (access(path, R_OK) == 0)
-		*out = path;
-	else
-		free(path);
+	/* One is sent; the first by name. */
+	if (c->cert)
+		return 0;
+	snprintf(key, sizeof(key), "%.*s.key",
+		 (int)MIN(strlen(name) - 5, (size_t)NAME_MAX - 4), name);
+	if (append(dir, name, &c->cert, e) < 0)
+		return -e->code;
+	if (append(dir, key, &c->key, e) < 0)
+		return err_wrap(e, "the key of %.100s", name);
+	return 0;
 }
+
+static int is_file(const struct dirent *de)
+{
+	return ends(de->d_name, ".crt") || ends(de->d_name, ".cert");
+}
+
+/* 1: the folder is there. */
+static int read_folder(const char *dir, struct http_conf *c, struct err *e)
+{
+	struct dirent **all = NULL;
+	int n = scandir(dir, &all, is_file, alphasort), r = n < 0 ? 0 : 1;
+
+	for (int i = 0; i < n; i++) {
+		const char *name = all[i]->d_name;
+
+		if (r < 0)
+			;
+		else if (ends(name, ".crt"))
+			r = append(dir, name, &c->ca, e) < 0 ? -e->code : 1;
+		else
+			r = client(dir, name, c, e) < 0 ? -e->code : 1;
+		free(all[i]);
+	}
+	free(all);
+	return r;
+}
+
+static int certificates(const char *host, struct http_conf *c, struct err *e)
+{
+	static const char *const below[] = { "/etc/containers/certs.d",
+					     "/etc/docker/certs.d" };
+	const char *home = getenv("HOME");
+	char dir[PATH_MAX];
+	int r = 0;
+
+	if (home && *home &&
+	    snprintf(dir, sizeof(dir), "%s/.config/containers/certs.d/%s", home,
+		     host) < (int)sizeof(dir))
+		r = read_folder(dir, c, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(below); i++) {
+		snprintf(dir, sizeof(dir), "%s/%.300s", below[i], host);
+		r = read_folder(dir, c, e);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- http ---- */
 
 static bool is_local(const char *host)
 {
@@ -133,45 +121,22 @@ static bool is_local(const char *host)
 	       (len == 5 && strncmp(host, "[::1]", len) == 0);
 }
 
-int conf_find(const char *host, struct http_conf *c, char *paths[3],
+int conf_find(const char *host, bool insecure, struct http_conf *c,
 	      struct err *e)
 {
-	static const char *const files[] = { "ca.crt", "client.cert",
-					     "client.key" };
-	const char *home = getenv("HOME");
-	struct conf_says says = { 0 };
-	char own[PATH_MAX] = "";
-	int r = -ENOENT;
+	c->plain = insecure || is_local(host);
+	c->unverified = insecure;
+	return certificates(host, c, e);
+}
 
-	if (home && *home) {
-		snprintf(own, sizeof(own),
-			 "%s/.config/containers/registries.conf", home);
-		r = read_file(own, host, &says, e);
-	}
-	if (r == -ENOENT)
-		r = read_file("/etc/containers/registries.conf", host, &says,
-			      e);
-	if (r < 0 && r != -ENOENT)
+int conf_find_host(const char *host, struct http_conf *c, struct err *e)
+{
+	struct registries all;
+	int r = registries_load(&all, e);
+
+	if (r < 0)
 		return r;
-	if (says.blocked)
-		return err_set(e, EPERM,
-			       "the registry %.100s is blocked by "
-			       "registries.conf",
-			       host);
-	c->plain = says.insecure || is_local(host);
-	c->unverified = says.insecure;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (home && *home) {
-			snprintf(own, sizeof(own),
-				 "%s/.config/containers/certs.d", home);
-			certificate(own, host, files[i], &paths[i]);
-		}
-		certificate("/etc/containers/certs.d", host, files[i],
-			    &paths[i]);
-		certificate("/etc/docker/certs.d", host, files[i], &paths[i]);
-	}
-	c->ca = paths[0];
-	c->cert = paths[1];
-	c->key = paths[2];
-	return 0;
+	r = registries_host(&all, host, e);
+	registries_fini(&all);
+	return r < 0 ? r : conf_find(host, r > 0, c, e);
 }

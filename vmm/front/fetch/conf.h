@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf.h - how registries are reached: certificates and exceptions.
+/* conf.h - how registries are reached: http or https, certificates.
  *
- * A registry on this host may speak http, as docker has it. Others: insecure =
- * true for a location in registries.conf (containers-registries.conf(5)), of
- * which only [[registry]] with location or prefix, insecure and blocked is
- * read: ~/.config/containers/registries.conf, else /etc/containers/
- * registries.conf. Certificates: HOST[:PORT]/ca.crt, client.cert and client.key
- * below /etc/docker/certs.d, /etc/containers/certs.d and
- * ~/.config/containers/certs.d. */
+ * A registry on this host may speak http, as docker has it, and others where
+ * registries.conf calls them insecure (image/registries.h). Certificates are
+ * below certs.d/HOST[:PORT], of ~/.config/containers, /etc/containers or
+ * /etc/docker, the first that has the folder: *.crt are authorities that are
+ * trusted besides the system's, NAME.cert and NAME.key say who we are.
+ * containers-certs.d(5). */
 #pragma once
 
 #include "base/err.h"
 #include "fetch/http.h"
 
-/* host: "registry.example:5000". paths own the strings of c: ca, cert, key. */
-int conf_find(const char *host, struct http_conf *c, char *paths[3],
-	      struct err *e);
+#include <stdbool.h>
 
-/* For tests: what text, a registries.conf, says of host. */
-struct conf_says {
-	bool insecure, blocked;
-};
-void conf_read(const char *text, const char *host, struct conf_says *says);
+/* host: "registry.example:5000". c is zeroed; http_conf_fini() afterwards. */
+int conf_find(const char *host, bool insecure, struct http_conf *c,
+	      struct err *e);
+/* The same by registries.conf, for a host as a whole. */
+int conf_find_host(const char *host, struct http_conf *c, struct err *e);

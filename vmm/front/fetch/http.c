@@ -11,15 +11,20 @@
 #include <strings.h>
 #include <time.h>
 
-#define REDIRECTS_MAX 8L
+#define REDIRECTS_MAX 8
 #define CONNECT_S     30L
-#define STALL_S	      60L
+#define STALL_S	      60u
 #define STALL_BYTES   16L
 #define AGENT	      "vial/" VIAL_VERSION
+
+/* Set before the first request. */
+static unsigned patience_s = STALL_S;
 
 struct call {
 	CURL *curl;
 	const struct http_req *req;
+	const char *url;
+	bool away; /* on another host than the one that was asked */
 	struct http_res *res;
 	uint64_t at; /* of the next byte of the body */
 	bool begun;
@@ -209,24 +214,70 @@ static void set_body(CURL *h, struct call *c, const struct http_req *req)
 		curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, on_seek);
 		curl_easy_setopt(h, CURLOPT_SEEKDATA, c);
 	}
-	if (req->form || req->text || req->file)
-		curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
 /* ---- the request ---- */
 
-static void set_tls(CURL *h, const struct http_conf *c)
+static void set_pem(CURL *h, CURLoption what, char *text)
+{
+	struct curl_blob blob = { .data = text,
+				  .len = text ? strlen(text) : 0,
+				  .flags = CURL_BLOB_NOCOPY };
+
+	if (text)
+		curl_easy_setopt(h, what, &blob);
+}
+
+static void set_tls(CURL *h, const struct http_conf *c, bool away)
 {
 	if (c->unverified) {
 		curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	if (c->ca)
-		curl_easy_setopt(h, CURLOPT_CAINFO, c->ca);
-	if (c->cert)
-		curl_easy_setopt(h, CURLOPT_SSLCERT, c->cert);
+	set_pem(h, CURLOPT_CAINFO_BLOB, c->ca);
+	/* Who we are is for that registry to know. */
+	if (away)
+		return;
+	set_pem(h, CURLOPT_SSLCERT_BLOB, c->cert);
+	set_pem(h, CURLOPT_SSLKEY_BLOB, c->key);
+}
+
+void http_conf_fini(struct http_conf *c)
+{
 	if (c->key)
-		curl_easy_setopt(h, CURLOPT_SSLKEY, c->key);
+		explicit_bzero(c->key, strlen(c->key));
+	free(c->ca);
+	free(c->cert);
+	free(c->key);
+	*c = (struct http_conf){ 0 };
+}
+
+void http_set_patience(unsigned seconds)
+{
+	patience_s = seconds;
+}
+
+/* Called about once a second, also when nothing comes. */
+static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c,
+		       curl_off_t d)
+{
+	const atomic_bool *stop = ctx;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return atomic_load(stop);
+}
+
+static void set_stop(CURL *h, const atomic_bool *stop)
+{
+	if (!stop)
+		return;
+	curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+	/* It only reads. */
+	curl_easy_setopt(h, CURLOPT_XFERINFODATA, (void *)(uintptr_t)stop);
 }
 
 static void set_up(struct call *c, const struct http_conf *conf,
@@ -236,14 +287,13 @@ static void set_up(struct call *c, const struct http_conf *conf,
 	CURL *h = c->curl;
 	char range[32];
 
-	curl_easy_setopt(h, CURLOPT_URL, req->url);
+	curl_easy_setopt(h, CURLOPT_URL, c->url);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, kinds);
-	curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, kinds);
-	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(h, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
-	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT,
+			 MIN(CONNECT_S, (long)patience_s));
 	curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
-	curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, STALL_S);
+	curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)patience_s);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_USERAGENT, AGENT);
 	curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 256L << 10);
@@ -259,7 +309,8 @@ static void set_up(struct call *c, const struct http_conf *conf,
 			 (unsigned long long)req->from);
 		curl_easy_setopt(h, CURLOPT_RANGE, range);
 	}
-	set_tls(h, conf);
+	set_tls(h, conf, c->away);
+	set_stop(h, conf->stop);
 }
 
 /* What another try may mend. */
@@ -280,13 +331,13 @@ static bool is_passing(CURLcode r)
 }
 
 /* Of what the answer says, as seen from the request. */
-static void absolute(const struct http_req *req, struct http_res *res)
+static void absolute(const char *from, struct http_res *res)
 {
 	CURLU *u = curl_url();
 	char *text = NULL;
 
 	if (u && *res->location &&
-	    curl_url_set(u, CURLUPART_URL, req->url, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, from, 0) == CURLUE_OK &&
 	    curl_url_set(u, CURLUPART_URL, res->location, 0) == CURLUE_OK)
 		curl_url_get(u, CURLUPART_URL, &text, 0);
 	snprintf(res->location, sizeof(res->location), "%s", text ? text : "");
@@ -298,6 +349,8 @@ static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
 {
 	if (c->refused)
 		return -e->code;
+	if (r == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, ECANCELED, "another one failed");
 	/* The error's text was long: there is an answer, if not all of it. */
 	if (r == CURLE_WRITE_ERROR && c->text_len > 0)
 		return 0;
@@ -305,33 +358,110 @@ static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
 		       *text ? text : curl_easy_strerror(r));
 }
 
-int http_do(const struct http_conf *conf, const struct http_req *req,
-	    struct http_res *res, struct err *e)
+/* Headers go with the request; away from its host, none of those that say who
+ * the user is. */
+static struct curl_slist *headers_of(const struct call *c)
 {
-	struct call c = { .req = req, .res = res, .e = e };
+	const struct http_req *req = c->req;
+	struct curl_slist *all = NULL;
+
+	/* No waiting for "100 Continue". */
+	if (req->file || req->text)
+		all = curl_slist_append(all, "Expect:");
+	for (size_t i = 0; req->headers && req->headers[i]; i++)
+		if (!c->away ||
+		    strncasecmp(req->headers[i], "Authorization:", 14) != 0)
+			all = curl_slist_append(all, req->headers[i]);
+	return all;
+}
+
+static int once(struct call *c, const struct http_conf *conf)
+{
 	char text[CURL_ERROR_SIZE] = "";
-	struct curl_slist *headers = NULL;
+	struct curl_slist *headers;
 	CURLcode code;
 	int r = 0;
 
-	*res = (struct http_res){ 0 };
-	c.curl = curl_easy_init();
-	if (!c.curl)
-		return err_set(e, ENOMEM, "out of memory");
-	set_up(&c, conf, req);
-	/* No waiting for "100 Continue". */
-	if (req->file || req->text)
-		headers = curl_slist_append(headers, "Expect:");
-	for (size_t i = 0; req->headers && req->headers[i]; i++)
-		headers = curl_slist_append(headers, req->headers[i]);
-	curl_easy_setopt(c.curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c.curl, CURLOPT_ERRORBUFFER, text);
-	code = curl_easy_perform(c.curl);
+	*c->res = (struct http_res){ 0 };
+	c->begun = c->refused = false;
+	c->text_len = 0;
+	c->sent = 0;
+	c->curl = curl_easy_init();
+	if (!c->curl)
+		return err_set(c->e, ENOMEM, "out of memory");
+	headers = headers_of(c);
+	set_up(c, conf, c->req);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, text);
+	code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK)
-		r = failed(&c, code, text, e);
-	curl_easy_getinfo(c.curl, CURLINFO_RESPONSE_CODE, &res->status);
-	absolute(req, res);
+		r = failed(c, code, text, c->e);
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->res->status);
+	absolute(c->url, c->res);
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(c.curl);
+	curl_easy_cleanup(c->curl);
+	return r;
+}
+
+/* ---- redirects ---- */
+
+/* "https://host:443", with the port that the scheme has. */
+static void origin(const char *url, char *out, size_t size)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL;
+
+	*out = '\0';
+	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+		    CURLUE_OK)
+		snprintf(out, size, "%s://%s:%s", scheme, host, port);
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+}
+
+bool http_same_origin(const char *a, const char *b)
+{
+	char x[1200], y[1200];
+
+	origin(a, x, sizeof(x));
+	origin(b, y, sizeof(y));
+	return *x && strcasecmp(x, y) == 0;
+}
+
+static bool leads_on(const struct call *c)
+{
+	const struct http_req *req = c->req;
+	long status = c->res->status;
+
+	if (req->form || req->text || req->file || !*c->res->location)
+		return false;
+	return status == 301 || status == 302 || status == 303 ||
+	       status == 307 || status == 308;
+}
+
+int http_do(const struct http_conf *conf, const struct http_req *req,
+	    struct http_res *res, struct err *e)
+{
+	struct call c = { .req = req, .res = res, .e = e, .url = req->url };
+	char next[sizeof(res->location)];
+	int r = once(&c, conf);
+
+	for (int n = 0; r == 0 && leads_on(&c); n++) {
+		if (n == REDIRECTS_MAX)
+			return err_set(e, ELOOP,
+				       "it redirects more than %d times",
+				       REDIRECTS_MAX);
+		memcpy(next, res->location, sizeof(next));
+		/* Whoever was elsewhere does not come back as himself. */
+		c.away = c.away || !http_same_origin(req->url, next);
+		c.url = next;
+		r = once(&c, conf);
+	}
+	res->away = c.away;
 	return r;
 }

@@ -17,21 +17,25 @@
  *
  * The other side is not trusted: answers are bounded, the time without a byte
  * is, redirects are, and lead to https only (http where the user said so).
- * The Authorization header stays with the host it was made for. */
+ * The Authorization header and the certificate of the user stay with the host
+ * they were made for. */
 #pragma once
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a host is reached. Strings are the caller's, NULL: libcurl's own. */
+/* How a host is reached. */
 struct http_conf {
 	bool plain;    /* http is allowed, and tried when https is not spoken */
 	bool unverified; /* any certificate will do */
-	const char *ca, *cert, *key;
+	char *ca, *cert, *key; /* PEM; NULL: the system's authorities, none */
+	const atomic_bool *stop; /* the caller's: ends what is under way; NULL */
 };
+void http_conf_fini(struct http_conf *c);
 
 struct http_req {
 	const char *url;
@@ -55,6 +59,7 @@ struct http_req {
 
 struct http_res {
 	long status;
+	bool away;   /* another host answered, to which this one led */
 	bool ranged; /* 206 from the byte that was asked for */
 	char type[128];
 	char digest[160];    /* Docker-Content-Digest */
@@ -64,10 +69,16 @@ struct http_res {
 	char text[HTTP_ERROR_MAX]; /* the body of anything but 200 and 206 */
 };
 
+/* Seconds without a byte after which a connection has failed. */
+void http_set_patience(unsigned seconds);
+
 /* 0: there was an answer, whatever it was. -EAGAIN: the connection failed in a
  * way that may be gone the next time. */
 int http_do(const struct http_conf *c, const struct http_req *req,
 	    struct http_res *res, struct err *e);
+
+/* Whether scheme, host and port of two addresses are the same. */
+bool http_same_origin(const char *a, const char *b);
 
 /* A body that is kept, with a bound. */
 struct http_text {

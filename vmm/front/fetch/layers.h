@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 
+/* Whether a failure was the connection's, so that what came is kept for the
+ * next time. */
+bool layers_may_resume(int r);
+
 /* Brings the configuration and layers of m into the store, those that are not
  * there. Verified by size and digest as they come. quiet: prints nothing. */
 int layers_fetch(struct registry *r, struct store *s, const struct manifest *m,

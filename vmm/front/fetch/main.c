@@ -2,7 +2,7 @@
 /* vial-fetch - talks to registries, for vial.
  *
  *     vial-fetch pull DATADIR PLATFORM all|name NAME
- *     vial-fetch push DATADIR all|none IMAGE
+ *     vial-fetch push DATADIR all|none one|tags IMAGE
  *     vial-fetch login HOST USER        the password is on stdin
  *     vial-fetch logout HOST
  *
@@ -11,9 +11,12 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/settings.h"
 #include "fetch/login.h"
 #include "fetch/pull.h"
 #include "fetch/push.h"
+#include "fetch/registry.h"
+#include "image/doc.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -32,10 +35,43 @@ static int fail(const struct err *e, bool asked)
 	return 1;
 }
 
+static unsigned tries = REGISTRY_TRIES;
+
+static int set_number(json_t *table, const char *key, unsigned max,
+		      unsigned *out, struct err *e)
+{
+	uint64_t n = 0;
+	int r = doc_u64(table, key, &n, e);
+
+	if (r > 0 && (n == 0 || n > max))
+		return err_set(e, EINVAL, "%s is %llu, not 1 to %u", key,
+			       (unsigned long long)n, max);
+	if (r > 0)
+		*out = (unsigned)n;
+	return r;
+}
+
+/* [registry] of vial.conf. */
+static int set_up(struct err *e)
+{
+	json_t *all = settings_load(e), *mine = NULL;
+	unsigned patience = 0;
+	int r = all ? doc_object(all, "registry", &mine, e) : -e->code;
+
+	if (r > 0 && (set_number(mine, "timeout", 3600, &patience, e) < 0 ||
+		      set_number(mine, "tries", 100, &tries, e) < 0))
+		r = err_wrap(e, "vial.conf: registry");
+	if (patience)
+		http_set_patience(patience);
+	json_decref(all);
+	return r < 0 ? r : 0;
+}
+
 static int pull(char **argv, struct err *e)
 {
 	struct pull p = { .datadir = argv[2],
 			  .name = argv[5],
+			  .tries = tries,
 			  .quiet = strcmp(argv[4], "name") == 0 };
 
 	if (platform_parse(*argv[3] ? argv[3] : NULL, &p.platform, e) < 0)
@@ -45,7 +81,13 @@ static int pull(char **argv, struct err *e)
 
 static int push(char **argv, struct err *e)
 {
-	return push_image(argv[2], argv[4], strcmp(argv[3], "none") == 0, e);
+	const struct push p = { .datadir = argv[2],
+				.quiet = strcmp(argv[3], "none") == 0,
+				.all_tags = strcmp(argv[4], "tags") == 0,
+				.tries = tries,
+				.name = argv[5] };
+
+	return push_image(&p, e);
 }
 
 /* As it is, but for one newline behind it. */
@@ -76,7 +118,7 @@ static const struct verb {
 	int (*run)(char **argv, struct err *e);
 } verbs[] = {
 	{ "pull", 6, pull },
-	{ "push", 5, push },
+	{ "push", 6, push },
 	{ "login", 4, login },
 	{ "logout", 3, logout },
 };
@@ -106,7 +148,7 @@ int main(int argc, char **argv)
 	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
 		err_set(&e, ENOMEM, "libcurl does not start");
-	else if (v->run(argv, &e) == 0)
+	else if (set_up(&e) == 0 && v->run(argv, &e) == 0)
 		return fflush(stdout) == 0 ? 0 : 1;
 	return fail(&e, asked);
 }

@@ -2,20 +2,32 @@
 #include "fetch/pull.h"
 
 #include "base/auto.h"
+#include "base/log.h"
+#include "fetch/confine.h"
 #include "fetch/layers.h"
 #include "fetch/registry.h"
 #include "image/gc.h"
 #include "image/load.h"
-#include "image/ref.h"
+#include "image/registries.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#define SOURCES_MAX 16
+
+/* One place that may have the image, under one name that it may mean. */
+struct source {
+	struct ref name; /* that it gets here */
+	bool mirror;
+	struct registry registry;
+};
+
 struct puller {
 	const struct pull *how;
-	struct ref ref;
-	struct registry registry;
+	struct source sources[SOURCES_MAX];
+	size_t nsources;
+	struct source *from;
 	struct store store;
 	struct manifest_desc desc; /* of the image's own manifest */
 	struct digest pulled;	   /* what the name stands for there */
@@ -28,13 +40,15 @@ struct puller {
 static int get(struct puller *p, const struct manifest_desc *want,
 	       struct err *e)
 {
+	const struct ref *named = &p->from->name;
 	const char *what = want		       ? want->digest.text
-			 : *p->ref.digest.text ? p->ref.digest.text
-					       : p->ref.tag;
+			 : *named->digest.text ? named->digest.text
+					       : named->tag;
 	char media[MANIFEST_MEDIA_MAX];
 	struct digest digest;
 	struct http_text t;
-	int r = registry_manifest(&p->registry, what, &t, media, &digest, e);
+	int r = registry_manifest(&p->from->registry, what, &t, media, &digest,
+				  e);
 
 	if (r < 0)
 		return r;
@@ -85,27 +99,29 @@ static int descend(struct puller *p, struct err *e)
 
 static void say_start(const struct puller *p)
 {
-	const char *what = *p->ref.tag ? p->ref.tag : p->ref.digest.text;
+	const struct ref *r = &p->from->name;
 
 	if (p->how->quiet)
 		return;
-	printf("%s: Pulling from %s\n", what, p->ref.path);
+	printf("%s: Pulling from %s\n", *r->tag ? r->tag : r->digest.text,
+	       r->path);
 	fflush(stdout);
 }
 
 static void say_end(const struct puller *p, bool newer)
 {
+	const struct ref *r = &p->from->name;
 	char whole[REF_TEXT_MAX], shown[REF_TEXT_MAX];
 
-	ref_print(&p->ref, whole);
-	ref_print_familiar(&p->ref, shown);
+	ref_print(r, whole);
+	ref_print_familiar(r, shown);
 	if (!p->how->quiet)
 		printf("Digest: %s\n"
 		       "Status: %s for %s%s%s\n",
 		       p->pulled.text,
 		       newer ? "Downloaded newer image" : "Image is up to date",
-		       shown, *p->ref.tag ? ":" : "@",
-		       *p->ref.tag ? p->ref.tag : p->ref.digest.text);
+		       shown, *r->tag ? ":" : "@",
+		       *r->tag ? r->tag : r->digest.text);
 	printf("%s\n", whole);
 }
 
@@ -116,7 +132,7 @@ static void say_end(const struct puller *p, bool newer)
 static int name_it(struct puller *p, bool *newer, struct err *e)
 {
 	char name[REF_TEXT_MAX];
-	struct ref r = p->ref;
+	struct ref r = p->from->name;
 	struct digest id;
 	struct catalog c;
 	int n, before;
@@ -136,38 +152,125 @@ static int name_it(struct puller *p, bool *newer, struct err *e)
 
 static int pull(struct puller *p, bool *newer, struct err *e)
 {
+	manifest_fini(&p->manifest);
 	say_start(p);
 	if (descend(p, e) < 0)
-		return err_wrap(e, "%.100s", p->how->name);
-	if (layers_fetch(&p->registry, &p->store, &p->manifest, p->how->quiet,
-			 e) < 0 ||
-	    name_it(p, newer, e) < 0)
-		return err_wrap(e, "%.100s", p->how->name);
+		return -e->code;
+	if (layers_fetch(&p->from->registry, &p->store, &p->manifest,
+			 p->how->quiet, e) < 0)
+		return -e->code;
+	return name_it(p, newer, e);
+}
+
+/* ---- where from ---- */
+
+static int add_source(struct puller *p, const struct ref *name,
+		      const struct registries_place *place, struct err *e)
+{
+	struct source *s = &p->sources[p->nsources];
+
+	if (p->nsources == SOURCES_MAX)
+		return 0;
+	if (registry_open(&s->registry, place, e) < 0)
+		return -e->code;
+	s->name = *name;
+	s->mirror = place->mirror;
+	s->registry.tries = p->how->tries;
+	p->nsources++;
 	return 0;
+}
+
+static int add_name(struct puller *p, const struct registries *all,
+		    const struct ref *name, struct err *e)
+{
+	struct registries_place places[REGISTRIES_PLACES_MAX];
+	int n = registries_find(all, name, places, e), r = n;
+
+	for (int i = 0; r >= 0 && i < n; i++)
+		r = add_source(p, name, &places[i], e);
+	return r;
+}
+
+static int find_sources(struct puller *p, struct err *e)
+{
+	struct ref names[REGISTRIES_NAMES_MAX];
+	struct registries all;
+	int n, r = registries_load(&all, e);
+
+	if (r < 0)
+		return r;
+	n = registries_names(&all, p->how->name, names, e);
+	r = n;
+	for (int i = 0; r >= 0 && i < n; i++)
+		r = add_name(p, &all, &names[i], e);
+	registries_fini(&all);
+	return r < 0 ? r : 0;
+}
+
+/* Another place has the same disk below it. */
+static bool is_local(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT || r == -ENOMEM || r == -EROFS;
+}
+
+static int try_all(struct puller *p, bool *newer, struct err *e)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < p->nsources; i++) {
+		bool last = i + 1 == p->nsources;
+
+		*e = (struct err){ 0 };
+		p->from = &p->sources[i];
+		r = pull(p, newer, e);
+		if (r >= 0 || last || is_local(r))
+			break;
+		log_warn("%s%.100s: %s; asking %.100s",
+			 p->from->mirror ? "mirror " : "",
+			 p->from->registry.host, e->msg,
+			 p->sources[i + 1].registry.host);
+	}
+	return r < 0 ? err_wrap(e, "%.100s", p->how->name) : 0;
+}
+
+static int pull_from(struct puller *p, bool *newer, struct err *e)
+{
+	struct gc_stats st;
+	struct err ignored;
+	int r = find_sources(p, e);
+
+	/* Everything of the user's has been read, and helpers have run. */
+	if (r == 0)
+		r = confine(p->store.path, e);
+	if (r < 0)
+		return r;
+	store_trim(&p->store, PARTIAL_MAX, PARTIAL_AGE_S);
+	r = try_all(p, newer, e);
+	/* What came of an image whose connection failed is there next time. */
+	if (r < 0 && !layers_may_resume(r))
+		(void)gc_run(&p->store, &st, NULL, NULL, &ignored);
+	return r;
 }
 
 int pull_image(const struct pull *how, struct err *e)
 {
-	struct puller p = { .how = how };
-	struct gc_stats st;
-	struct err ignored;
+	struct puller *p = calloc(1, sizeof(*p));
 	bool newer = false;
 	int r;
 
-	if (ref_parse(how->name, &p.ref, e) < 0)
-		return -e->code;
-	if (store_open(&p.store, how->datadir, e) < 0)
-		return -e->code;
-	r = registry_open(&p.registry, &p.ref, e);
+	if (!p)
+		return err_set(e, ENOMEM, "out of memory");
+	p->how = how;
+	r = store_open(&p->store, how->datadir, e);
 	if (r == 0) {
-		r = pull(&p, &newer, e);
-		registry_close(&p.registry);
+		r = pull_from(p, &newer, e);
+		store_close(&p->store);
 	}
-	manifest_fini(&p.manifest);
-	if (r < 0)
-		(void)gc_run(&p.store, &st, NULL, NULL, &ignored);
-	store_close(&p.store);
 	if (r == 0)
-		say_end(&p, newer);
+		say_end(p, newer);
+	for (size_t i = 0; i < p->nsources; i++)
+		registry_close(&p->sources[i].registry);
+	manifest_fini(&p->manifest);
+	free(p);
 	return r;
 }

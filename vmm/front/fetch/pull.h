@@ -11,8 +11,11 @@ struct pull {
 	const char *datadir; /* of the store */
 	const char *name;    /* as the user wrote it */
 	struct platform platform;
+	unsigned tries; /* of a request in a row */
 	bool quiet; /* only the whole name is printed */
 };
 
-/* Prints what docker pull prints. Of what fails nothing is kept. */
+/* Prints what docker pull prints. Mirrors and searched registries are asked in
+ * their order. Of what is no good nothing is kept; of what did not come whole
+ * the blobs stay for the next time, with no name. */
 int pull_image(const struct pull *p, struct err *e);

@@ -6,6 +6,13 @@
 
 #include <stdbool.h>
 
+struct push {
+	const char *datadir; /* of the store */
+	const char *name;    /* as the user wrote it */
+	unsigned tries;	     /* of a request in a row */
+	bool all_tags; /* every tag that the name has; it comes without one */
+	bool quiet;
+};
+
 /* To where its name says. Prints what docker push prints. */
-int push_image(const char *datadir, const char *name, bool quiet,
-	       struct err *e);
+int push_image(const struct push *p, struct err *e);

@@ -10,16 +10,16 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
-/* In a row without a byte more. */
-#define TRIES_MAX REGISTRY_TRIES
 /* All of one blob, so that one byte each time does not last forever. */
 #define STARTS_MAX 2000
 #define WAIT_MAX_S 60u
 
-int registry_open(struct registry *r, const struct ref *ref, struct err *e)
+int registry_open(struct registry *r, const struct registries_place *place,
+		  struct err *e)
 {
+	const struct ref *ref = &place->ref;
 	char name[REF_TEXT_MAX];
 
 	*r = (struct registry){ .ref = *ref };
@@ -28,9 +28,10 @@ int registry_open(struct registry *r, const struct ref *ref, struct err *e)
 		 strcmp(ref->domain, "docker.io") == 0 ? "registry-1.docker.io"
 						       : ref->domain);
 	r->scheme = "https";
+	r->tries = REGISTRY_TRIES;
 	r->actions = "pull";
 	ref_print_name(ref, name);
-	if (conf_find(ref->domain, &r->conf, r->paths, e) < 0 ||
+	if (conf_find(ref->domain, place->insecure, &r->conf, e) < 0 ||
 	    creds_find(name, &r->creds, e) < 0) {
 		registry_close(r);
 		return -e->code;
@@ -40,8 +41,7 @@ int registry_open(struct registry *r, const struct ref *ref, struct err *e)
 
 void registry_close(struct registry *r)
 {
-	for (size_t i = 0; i < ARRAY_LEN(r->paths); i++)
-		free(r->paths[i]);
+	http_conf_fini(&r->conf);
 	if (r->authorization)
 		explicit_bzero(r->authorization, strlen(r->authorization));
 	free(r->authorization);
@@ -90,9 +90,9 @@ static int log_in(struct registry *r, const char *challenge, const char *used,
 static bool is_own(const struct registry *r, const char *url)
 {
 	char own[320];
-	int n = snprintf(own, sizeof(own), "%s://%s/", r->scheme, r->host);
 
-	return strncmp(url, own, (size_t)n) == 0;
+	snprintf(own, sizeof(own), "%s://%s/", r->scheme, r->host);
+	return http_same_origin(own, url);
 }
 
 static int once(struct registry *r, const char *where, const char *header,
@@ -114,7 +114,9 @@ static int once(struct registry *r, const char *where, const char *header,
 	req->headers = headers;
 	if (http_do(&r->conf, req, res, e) < 0)
 		return -e->code;
-	if (res->status == 401 && *res->challenge && is_own(r, url)) {
+	/* Another host's wish to know who the user is stays one. */
+	if (res->status == 401 && *res->challenge && is_own(r, url) &&
+	    !res->away) {
 		if (log_in(r, res->challenge, authorization, e) < 0)
 			return -e->code;
 		return 1;
@@ -199,12 +201,18 @@ int registry_ask(struct registry *r, const char *path, const char *accept,
 	return refused(r, res, e);
 }
 
-void registry_wait(unsigned tries, const struct http_res *res)
+void registry_wait(const struct registry *r, unsigned tries,
+		   const struct http_res *res)
 {
 	unsigned s = res->retry_after_s ? res->retry_after_s
 					: 1u << MIN(tries, 5u);
+	const struct timespec tick = { .tv_nsec = 100 * 1000000L };
 
-	sleep(MIN(s, WAIT_MAX_S));
+	for (s = MIN(s, WAIT_MAX_S) * 10; s > 0; s--) {
+		if (r->conf.stop && atomic_load(r->conf.stop))
+			return;
+		nanosleep(&tick, NULL);
+	}
 }
 
 /* ---- manifests ---- */
@@ -263,9 +271,9 @@ int registry_manifest(struct registry *r, const char *what, struct http_text *t,
 
 		t->len = 0;
 		n = registry_ask(r, path, accept_all, &req, &res, e);
-		if (n != -EAGAIN || tries + 1 == TRIES_MAX)
+		if (n != -EAGAIN || tries + 1 == r->tries)
 			break;
-		registry_wait(tries, &res);
+		registry_wait(r, tries, &res);
 	}
 	if (n == 0 && !t->data)
 		n = err_set(e, EPROTO, "the registry sends an empty manifest");
@@ -301,11 +309,12 @@ static int on_blob(void *ctx, uint64_t offset, const void *data, size_t len,
 }
 
 int registry_blob(struct registry *r, const struct manifest_desc *d,
+		  uint64_t from,
 		  int (*body)(void *ctx, uint64_t offset, const void *data,
 			      size_t len, struct err *e),
 		  void *ctx, struct err *e)
 {
-	struct resume s = { .body = body, .ctx = ctx };
+	struct resume s = { .at = from, .body = body, .ctx = ctx };
 	char path[DIGEST_MAX + 32];
 	unsigned tries = 0;
 
@@ -330,12 +339,15 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 			s.at = 0;
 			n = -EAGAIN;
 		}
+		/* A registry that restarts, behind what it has sent. */
+		if (n == -EIO && s.at > from)
+			n = -EAGAIN;
 		if (n != -EAGAIN)
 			return n;
 		tries = s.at > before ? 0 : tries + 1;
-		if (tries == TRIES_MAX || starts == STARTS_MAX)
+		if (tries == r->tries || starts == STARTS_MAX)
 			return -e->code;
 		if (s.at <= before)
-			registry_wait(tries, &res);
+			registry_wait(r, tries, &res);
 	}
 }

@@ -3,7 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
-#include "image/ref.h"
+#include "image/registries.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -342,11 +342,22 @@ static int find_id(const struct catalog *c, const char *text, struct err *e)
 	return found < 0 ? no_such(text, e) : found;
 }
 
+/* A name that leaves the registry open is that of the first one searched from
+ * which an image is here. */
+static int find_names(const struct catalog *c, const char *text)
+{
+	struct ref names[REGISTRIES_NAMES_MAX];
+	struct err why = { 0 };
+	int n = registries_local(text, names, &why), found = -ENOENT;
+
+	for (int i = 0; found < 0 && i < n; i++)
+		found = find_name(c, &names[i]);
+	return found;
+}
+
 int catalog_find(const struct catalog *c, const char *text, struct err *e)
 {
-	struct err why = { 0 };
-	struct ref r;
-	int i = ref_parse(text, &r, &why) == 0 ? find_name(c, &r) : -ENOENT;
+	int i = find_names(c, text);
 
 	return i >= 0 ? i : find_id(c, text, e);
 }

@@ -167,6 +167,7 @@ int gc_run(struct store *s, struct gc_stats *st,
 		r = sweep(&g, s->blobs[DIGEST_SHA512], "sha512", e);
 	if (r == 0)
 		r = sweep(&g, s->disks, NULL, e);
+	st->bytes += store_trim(s, PARTIAL_MAX, PARTIAL_AGE_S);
 	free(g.live.v);
 	if (store_share(s, &ignored) < 0)
 		return r < 0 ? r : err_set(e, ignored.code, "%s", ignored.msg);

@@ -12,13 +12,15 @@
  *       disks/KEY.ext4             what a builder VM made of the layers
  *       disks/KEY.lock             held by whoever makes that disk
  *       tmp/                       files that are being written
+ *       partial/ALGORITHM-HEX      blobs whose connection failed
  *       lock                       shared: the store is in use; exclusive: gc
  *       names.lock                 whoever changes index.json
  *
  * A file appears under its name when it is complete and on the disk (write,
  * fsync, rename), so a crash leaves old or new, never half. What it leaves in
  * tmp/ is known by its lock (flock) being free, and removed by the next
- * command. Blobs come first, the name last: a name always stands for something
+ * command. What is in partial/ stays for the next try, a week at most, and is
+ * nothing until all of it has its digest. Blobs come first, the name last: a name always stands for something
  * whole. Everybody who uses the store holds its lock shared, so gc, which
  * takes it exclusively, never removes what another is about to refer to; when
  * it does not get it at once there is nothing to be collected now.

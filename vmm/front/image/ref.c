@@ -212,6 +212,34 @@ int ref_parse(const char *text, struct ref *r, struct err *e)
 	return 0;
 }
 
+bool ref_is_short(const char *text)
+{
+	char first[REF_NAME_MAX + 1];
+	size_t len = strcspn(text, "/");
+
+	if (!text[len] || len >= sizeof(first))
+		return !text[len];
+	memcpy(first, text, len);
+	first[len] = '\0';
+	return !is_domain(first);
+}
+
+int ref_set_name(struct ref *r, const char *name, struct err *e)
+{
+	struct ref out = *r;
+	size_t len = strcspn(name, "/");
+
+	if (!name[len] || strlen(name) > REF_NAME_MAX)
+		return bad(name, "it is no registry and path", e);
+	memcpy(out.domain, name, len);
+	out.domain[len] = '\0';
+	set_path(&out, "", name + len + 1);
+	if (!domain_ok(out.domain) || !path_ok(out.path))
+		return bad(name, "it is no registry and path", e);
+	*r = out;
+	return 0;
+}
+
 void ref_print_name(const struct ref *r, char out[REF_TEXT_MAX])
 {
 	snprintf(out, REF_TEXT_MAX, "%s/%s", r->domain, r->path);

@@ -27,6 +27,10 @@ struct ref {
 /* -EINVAL: "invalid reference format", and what is wrong. Nothing that a
  * terminal would not show is in one that passes. */
 int ref_parse(const char *text, struct ref *r, struct err *e);
+/* Whether text leaves it open which registry is meant: "debian", "you/thing". */
+bool ref_is_short(const char *text);
+/* Another registry and path in r: "registry.example:5000/team/thing". */
+int ref_set_name(struct ref *r, const char *name, struct err *e);
 /* "docker.io/library/debian:12", with the digest when there is one. */
 void ref_print(const struct ref *r, char out[REF_TEXT_MAX]);
 /* Without tag and digest: "docker.io/library/debian". */

@@ -88,7 +88,8 @@ static int open_folders(struct store *s, struct err *e)
 	autoclose int blobs = -1;
 
 	s->tmp = subdir(s, s->dir, "tmp", e);
-	s->disks = s->tmp < 0 ? -1 : subdir(s, s->dir, "disks", e);
+	s->partial = s->tmp < 0 ? -1 : subdir(s, s->dir, "partial", e);
+	s->disks = s->partial < 0 ? -1 : subdir(s, s->dir, "disks", e);
 	blobs = s->disks < 0 ? -1 : subdir(s, s->dir, "blobs", e);
 	if (blobs < 0)
 		return -e->code;
@@ -103,7 +104,7 @@ int store_open(struct store *s, const char *datadir, struct err *e)
 {
 	int n = snprintf(s->path, sizeof(s->path), "%s/images", datadir), r;
 
-	s->dir = s->tmp = s->disks = s->lock = -1;
+	s->dir = s->tmp = s->partial = s->disks = s->lock = -1;
 	s->blobs[DIGEST_SHA256] = s->blobs[DIGEST_SHA512] = -1;
 	if (n >= (int)sizeof(s->path))
 		return err_set(e, ENAMETOOLONG, "%.100s: too long", datadir);
@@ -131,9 +132,10 @@ int store_open(struct store *s, const char *datadir, struct err *e)
 
 void store_close(struct store *s)
 {
-	int *all[] = { &s->dir,	  &s->tmp,
-		       &s->disks, &s->blobs[DIGEST_SHA256],
-		       &s->lock,  &s->blobs[DIGEST_SHA512] };
+	int *all[] = { &s->dir,	   &s->tmp,
+		       &s->disks,  &s->blobs[DIGEST_SHA256],
+		       &s->lock,   &s->blobs[DIGEST_SHA512],
+		       &s->partial };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		auto_close_(all[i]);
@@ -197,17 +199,24 @@ int store_tmp(struct store *s, char name[STORE_TMP_MAX], struct err *e)
 	return fd;
 }
 
-int store_put(struct store *s, int fd, const char *tmp, int to,
-	      const char *name, struct err *e)
+/* fsync, then its name. */
+static int put(struct store *s, int fd, int from, const char *tmp, int to,
+	       const char *name, struct err *e)
 {
 	if (fsync(fd) < 0)
 		return err_sys(e, "write %s/%s", s->path, name);
-	if (renameat(s->tmp, tmp, to, name) < 0)
+	if (renameat(from, tmp, to, name) < 0)
 		return err_sys(e, "rename to %s/%s", s->path, name);
 	/* The name, too, or a crash could keep a later one and lose this. */
 	if (fsync(to) < 0)
 		return err_sys(e, "write the folder of %s", name);
 	return 0;
+}
+
+int store_put(struct store *s, int fd, const char *tmp, int to,
+	      const char *name, struct err *e)
+{
+	return put(s, fd, s->tmp, tmp, to, name, e);
 }
 
 /* ---- blobs that are there ---- */
@@ -287,7 +296,7 @@ int store_remove(struct store *s, const struct digest *d)
 int blob_new(struct blob *b, struct store *s, enum digest_alg alg, uint64_t max,
 	     struct err *e)
 {
-	*b = (struct blob){ .store = s, .max = max, .fd = -1 };
+	*b = (struct blob){ .store = s, .max = max, .fd = -1, .dir = s->tmp };
 	digest_init(&b->ctx, alg);
 	b->fd = store_tmp(s, b->tmp, e);
 	return b->fd < 0 ? b->fd : 0;
@@ -338,8 +347,8 @@ int blob_commit(struct blob *b, const struct digest *want, struct digest *got,
 		return 0;
 	if (fchmod(b->fd, 0400) < 0)
 		return err_sys(e, "blob %s", mine.text);
-	r = store_put(b->store, b->fd, b->tmp, blob_dir(b->store, &mine),
-		      digest_hex(&mine), e);
+	r = put(b->store, b->fd, b->dir, b->tmp, blob_dir(b->store, &mine),
+		digest_hex(&mine), e);
 	if (r == 0)
 		*b->tmp = '\0';
 	return r;
@@ -347,8 +356,8 @@ int blob_commit(struct blob *b, const struct digest *want, struct digest *got,
 
 void blob_end(struct blob *b)
 {
-	if (b->store && *b->tmp)
-		unlinkat(b->store->tmp, b->tmp, 0);
+	if (b->store && *b->tmp && !(b->keep && b->bytes > 0))
+		unlinkat(b->dir, b->tmp, 0);
 	if (b->store)
 		auto_close_(&b->fd);
 	*b = (struct blob){ .fd = -1 };

@@ -13,12 +13,13 @@
 #include <sys/types.h>
 
 #define STORE_TMP_MAX 40
+#define STORE_BLOB_TMP_MAX (DIGEST_MAX + 8)
 /* A blob that claims more is refused. */
 #define STORE_BLOB_MAX (64ull << 30)
 
 struct store {
 	char path[PATH_MAX]; /* DATADIR/images */
-	int dir, tmp, disks, blobs[DIGEST_NALGS];
+	int dir, tmp, partial, disks, blobs[DIGEST_NALGS];
 	int lock; /* shared, while it is open */
 };
 
@@ -56,13 +57,21 @@ int store_remove(struct store *s, const struct digest *d);
 struct blob {
 	struct store *store; /* the caller's, outlives it */
 	int fd;
-	char tmp[STORE_TMP_MAX];
+	int dir; /* the store's, of tmp */
+	char tmp[STORE_BLOB_TMP_MAX];
+	bool keep; /* blob_end() leaves what came, for blob_resume() */
 	struct digest_ctx ctx;
 	uint64_t bytes, max;
 };
 /* max: of bytes, beyond which blob_write() says EFBIG. */
 int blob_new(struct blob *b, struct store *s, enum digest_alg alg, uint64_t max,
 	     struct err *e);
+/* The same for one whose digest is known: it goes on behind the bytes that an
+ * earlier one left with keep set, or a crash. They are read and count for the
+ * digest, and may be wrong: then blob_commit() says so, blob_restart() and get
+ * all of it again. Also when nothing was left, or somebody else is at it. */
+int blob_resume(struct blob *b, struct store *s, const struct digest *want,
+		uint64_t max, struct err *e);
 int blob_write(struct blob *b, const void *data, size_t len, struct err *e);
 /* Back to its start, for one that is sent anew. */
 int blob_restart(struct blob *b, struct err *e);
@@ -71,3 +80,13 @@ int blob_commit(struct blob *b, const struct digest *want, struct digest *got,
 		struct err *e);
 /* Removes what was not committed. */
 void blob_end(struct blob *b);
+
+/* ---- what interruptions left ---- */
+
+/* At most so many are kept, and for so long. */
+#define PARTIAL_MAX 16
+#define PARTIAL_AGE_S (7 * 24 * 3600)
+/* Removes those that are older, and the oldest of more than max. Those that
+ * somebody writes to stay. Returns the bytes that went. */
+uint64_t store_trim(struct store *s, unsigned max, int64_t age_s);
+void store_drop_partial(struct store *s, const struct digest *d);

@@ -2,6 +2,7 @@
 #include "fetch/auth.h"
 
 #include "base/auto.h"
+#include "fetch/bars.h"
 #include "fetch/conf.h"
 
 #include <setjmp.h>
@@ -75,40 +76,6 @@ static void test_plain_realm(void **state)
 	free(out);
 }
 
-static void test_conf(void **state)
-{
-	static const char text[] = "unqualified-search-registries = [\"a\"]\n"
-				   "# [[registry]]\n"
-				   "[[registry]]\n"
-				   "location = \"plain.example:5000\"\n"
-				   "insecure = true # so be it\n"
-				   "[[registry]]\n"
-				   "  prefix = '*.evil.example'\n"
-				   "  blocked=true\n"
-				   "[[registry]]\n"
-				   "location = \"good.example/team\"\n"
-				   "insecure = false\n"
-				   "[aliases]\n"
-				   "insecure = true\n";
-	struct conf_says says;
-
-	(void)state;
-	conf_read(text, "plain.example:5000", &says);
-	assert_true(says.insecure && !says.blocked);
-	conf_read(text, "plain.example", &says);
-	assert_false(says.insecure || says.blocked);
-	conf_read(text, "a.evil.example", &says);
-	assert_true(says.blocked && !says.insecure);
-	conf_read(text, "evil.example", &says);
-	assert_false(says.blocked);
-	conf_read(text, "good.example", &says);
-	assert_false(says.insecure || says.blocked);
-	conf_read("", "x", &says);
-	assert_false(says.insecure || says.blocked);
-	conf_read("[[registry]]\nlocation = \"x\nblocked = true", "x", &says);
-	assert_false(says.blocked);
-}
-
 static void test_conf_local(void **state)
 {
 	static const struct {
@@ -129,15 +96,13 @@ static void test_conf_local(void **state)
 	(void)state;
 	setenv("HOME", "/nonexistent", 1);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		char *paths[3] = { NULL };
 		struct http_conf c = { 0 };
 		struct err e = { 0 };
 
-		assert_int_equal(conf_find(all[i].host, &c, paths, &e), 0);
+		assert_int_equal(conf_find(all[i].host, false, &c, &e), 0);
 		assert_int_equal(c.plain, all[i].plain);
 		assert_false(c.unverified);
-		for (size_t k = 0; k < 3; k++)
-			free(paths[k]);
+		http_conf_fini(&c);
 	}
 }
 
@@ -190,14 +155,105 @@ static void test_creds(void **state)
 	look("{\"credsStore\":\"../../bin/sh\"}", "plain/x", NULL);
 }
 
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	fclose(f);
+}
+
+/* Files below certs.d: all authorities, the first pair. */
+static void test_conf_certs(void **state)
+{
+	static const char *const names[] = { "b.crt", "a.crt",	"x.cert",
+					     "x.key", "y.cert", "notes" };
+	char home[] = "/tmp/certs-test.XXXXXX", dir[200], cmd[260];
+	struct http_conf c = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(home));
+	setenv("HOME", home, 1);
+	snprintf(dir, sizeof(dir), "%s/.config/containers/certs.d/r.example:5",
+		 home);
+	snprintf(cmd, sizeof(cmd), "mkdir -p '%s'", dir);
+	assert_int_equal(system(cmd), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		write_file(dir, names[i], names[i]);
+	assert_int_equal(conf_find("r.example:5", true, &c, &e), 0);
+	assert_true(c.plain && c.unverified);
+	assert_string_equal(c.ca, "a.crt\nb.crt\n");
+	assert_string_equal(c.cert, "x.cert\n");
+	assert_string_equal(c.key, "x.key\n");
+	http_conf_fini(&c);
+	assert_int_equal(conf_find("r.example", false, &c, &e), 0);
+	assert_null(c.ca);
+	http_conf_fini(&c);
+	snprintf(cmd, sizeof(cmd), "rm '%s/x.key'", dir);
+	assert_int_equal(system(cmd), 0);
+	assert_true(conf_find("r.example:5", false, &c, &e) < 0);
+	assert_non_null(strstr(e.msg, "x.cert"));
+	http_conf_fini(&c);
+	snprintf(cmd, sizeof(cmd), "rm -r '%s'", home);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void test_origin(void **state)
+{
+	(void)state;
+	assert_true(http_same_origin("https://a/x", "https://A:443/y?z"));
+	assert_true(http_same_origin("http://a:80/", "http://a"));
+	assert_false(http_same_origin("https://a/", "http://a/"));
+	assert_false(http_same_origin("https://a/", "https://a:444/"));
+	assert_false(http_same_origin("https://a/", "https://a.b/"));
+	assert_false(http_same_origin("https://a/", "https://a@b/"));
+	assert_false(http_same_origin("", ""));
+}
+
+static void line(enum bar_state s, uint64_t done, uint64_t total,
+		 unsigned width, const char *want)
+{
+	char out[200];
+
+	bar_line("5e6ec7f28fb77f84", s, done, total, width, out, sizeof(out));
+	assert_string_equal(out, want);
+}
+
+static void test_bars(void **state)
+{
+	(void)state;
+	line(BAR_WAITING, 0, 100, 80, "5e6ec7f28fb7: Waiting");
+	line(BAR_DONE, 9, 100, 80, "5e6ec7f28fb7: Pull complete");
+	line(BAR_THERE, 9, 100, 0, "5e6ec7f28fb7: Already exists");
+	line(BAR_DOWNLOADING, 12600000, 34100000, 60,
+	     "5e6ec7f28fb7: Downloading [=====>           ]  12.6MB/34.1MB");
+	line(BAR_DOWNLOADING, 0, 1000, 48,
+	     "5e6ec7f28fb7: Downloading [>           ]  0B/1kB");
+	line(BAR_DOWNLOADING, 1000, 1000, 200,
+	     "5e6ec7f28fb7: Downloading [=========================="
+	     "========================]  1kB/1kB");
+	/* No room for one; and hardly any at all. */
+	line(BAR_DOWNLOADING, 1, 1000, 36, "5e6ec7f28fb7: Downloading");
+	line(BAR_DOWNLOADING, 1, 1000, 10, "5e6ec7f28f");
+	line(BAR_DOWNLOADING, 5, 0, 48,
+	     "5e6ec7f28fb7: Downloading [>            ]  5B/0B");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_challenge_long),
 		cmocka_unit_test(test_plain_realm),
-		cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_conf_local),
+		cmocka_unit_test(test_conf_certs),
+		cmocka_unit_test(test_origin),
+		cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_creds),
 	};
 
