@@ -71,7 +71,7 @@ fetch_SRC := $(filter-out vmm/front/fetch/main.c, $(wildcard vmm/front/fetch/*.c
 net_SRC   := $(filter-out vmm/front/net/main.c, $(wildcard vmm/front/net/*.c))
 front_SRC := $(filter-out vmm/front/cli/main.c vmm/front/fetch/% \
 	vmm/front/net/%, \
-	$(wildcard vmm/front/*/*.c))
+	$(wildcard vmm/front/*/*.c)) vmm/front/net/ip.c vmm/front/net/policy.c
 agent_SRC := $(filter-out agent/main.c, $(wildcard agent/*.c \
 	agent/arch/$(ARCH)/*.c))
 unpack_SRC := $(filter-out agent/unpack/main.c, $(wildcard agent/unpack/*.c))

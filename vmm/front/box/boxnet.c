@@ -131,9 +131,11 @@ static void set_resolver(const struct boxnet *n, const struct spec *s,
 			 struct boxnet_setup *r)
 {
 	vial__agent__resolver__init(&r->resolver);
+	/* The servers of --dns are asked by the box's resolver: only so are
+	 * the names those of the list, and servers of a closed network of use. */
 	r->servers[0] = netinfo_dotted(n->info.resolver, r->dns);
-	r->resolver.servers = s->dns.n ? s->dns.v : r->servers;
-	r->resolver.n_servers = s->dns.n ? s->dns.n : 1;
+	r->resolver.servers = r->servers;
+	r->resolver.n_servers = 1;
 	r->resolver.search = s->dns_search.v;
 	r->resolver.n_search = s->dns_search.n;
 	r->resolver.options = s->dns_options.v;

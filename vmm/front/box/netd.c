@@ -21,16 +21,24 @@
 #include <unistd.h>
 
 #define FD_SOCK 3
-#define FD_END 4
+#define FD_LOG 4
+#define FD_RECORD 5
+#define FD_END 6
+
+/* What it writes for the user; -1: nothing. */
+struct files {
+	int log, record;
+};
 
 /* ---- the child ---- */
 
-static void child(const char *program, int sock, int log, pid_t parent)
+static void child(const char *program, int sock, int log, const struct files *f,
+		  pid_t parent)
 {
 	char *const argv[] = { (char[]){ "vial-netd" }, NULL };
 	char *const env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int from[FD_END] = { null, null, log < 0 ? null : log, sock };
+	int from[FD_END] = { null, null, log, sock, f->log, f->record };
 	sigset_t none;
 
 	/* Undone when it changes its user; the socket's end is what counts. */
@@ -40,7 +48,8 @@ static void child(const char *program, int sock, int log, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 0; i < FD_END; i++) {
-		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_END);
+		from[i] = fcntl(from[i] < 0 ? null : from[i], F_DUPFD_CLOEXEC,
+				FD_END);
 		if (from[i] < 0)
 			_exit(125);
 	}
@@ -52,7 +61,8 @@ static void child(const char *program, int sock, int log, pid_t parent)
 	_exit(127);
 }
 
-static int spawn(struct boxnet *n, int log, struct err *e)
+static int spawn(struct boxnet *n, int log, const struct files *f,
+		 struct err *e)
 {
 	char program[PATH_MAX];
 	pid_t self = getpid();
@@ -65,7 +75,7 @@ static int spawn(struct boxnet *n, int log, struct err *e)
 	n->sock = s[0];
 	n->pid = fork();
 	if (n->pid == 0)
-		child(program, s[1], log, self);
+		child(program, s[1], log, f, self);
 	close(s[1]);
 	if (n->pid > 0)
 		return 0;
@@ -100,10 +110,20 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 	return 0;
 }
 
+static void put_egress(Vial__Net__Egress *g, const struct spec *s)
+{
+	vial__net__egress__init(g);
+	g->rules = s->egress.v;
+	g->n_rules = s->egress.n;
+	g->log_fd = s->egress_log.n ? FD_LOG : 0;
+	g->record_fd = s->egress_record.n ? FD_RECORD : 0;
+}
+
 static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	       const char *id, struct err *e)
 {
 	struct request r = { .m = VIAL__NET__REQUEST__INIT };
+	Vial__Net__Egress egress;
 	int done;
 
 	r.m.generation = 1;
@@ -112,6 +132,10 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 						    : VIAL__NET__MODE__USER;
 	r.m.mac.data = (uint8_t *)(uintptr_t)n->info.mac;
 	r.m.mac.len = sizeof(n->info.mac);
+	put_egress(&egress, s);
+	r.m.egress = &egress;
+	r.m.servers = s->dns.v;
+	r.m.n_servers = s->dns.n;
 	done = put_ports(&r, &s->publish, e);
 	if (done == 0) {
 		done = chan_send(c, &r.m.base);
@@ -209,15 +233,51 @@ static int hear(struct boxnet *n, struct chan *c, struct err *e)
 	return r;
 }
 
+static int open_file(const struct strv *path, struct err *e)
+{
+	int fd = -1;
+
+	if (path->n == 0)
+		return -1;
+	fd = open(path->v[0],
+		  O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC |
+			  O_NOCTTY,
+		  0666);
+	return fd < 0 ? err_sys(e, "%s", path->v[0]) : fd;
+}
+
+static int open_files(struct files *f, const struct spec *s, struct err *e)
+{
+	f->log = open_file(&s->egress_log, e);
+	if (s->egress_log.n && f->log < 0)
+		return err_wrap(e, "--egress-log");
+	f->record = open_file(&s->egress_record, e);
+	if (s->egress_record.n && f->record < 0)
+		return err_wrap(e, "--egress record");
+	return 0;
+}
+
+static void close_files(struct files *f)
+{
+	if (f->log >= 0)
+		close(f->log);
+	if (f->record >= 0)
+		close(f->record);
+}
+
 int netd_start(struct boxnet *n, const struct spec *s, const char *id, int log,
 	       struct err *e)
 {
+	struct files f = { -1, -1 };
 	struct chan c;
-	int r;
+	int r = open_files(&f, s, e);
 
-	if (spawn(n, log, e) < 0) {
+	if (r == 0)
+		r = spawn(n, log, &f, e);
+	close_files(&f);
+	if (r < 0) {
 		boxnet_close(n);
-		return -e->code;
+		return r;
 	}
 	chan_init(&c, n->sock);
 	r = ask(n, &c, s, id, e);

@@ -102,8 +102,15 @@
 	OPT_SET(0, "net", spec_network, "MODE", "The same"),                   \
 	OPT_LIST('p', "publish", spec_publish, "[[ADDRESS:]HOST:]PORT",        \
 		 "A port of the host that leads to the guest's"),              \
+	OPT_FLAG('P', "publish-all", struct spec, publish_all,                 \
+		 "Every exposed port, on one of the host that is free"),       \
 	OPT_LIST(0, "expose", spec_expose, "PORT",                             \
 		 "A port that --publish-all publishes"),                       \
+	OPT_LIST(0, "egress", spec_egress, "LIST",                             \
+		 "What it may reach: all, none, record[=FILE], names and "     \
+		 "addresses, or @FILE"),                                       \
+	OPT_SET(0, "egress-log", spec_egress_log, "FILE",                      \
+		"Names it asked and connections it made, as JSON lines"),      \
 	OPT_LIST(0, "dns", spec_dns, "ADDRESS",                                \
 		 "Ask this server for names, not the host's"),                 \
 	OPT_LIST(0, "dns-search", spec_dns_search, "NAME",                     \

@@ -177,6 +177,24 @@ char *spec_port_text(const struct spec_port *p, char *text)
 	return text;
 }
 
+int spec_ports_all(struct spec_ports *p, const struct spec_ports *expose,
+		   struct err *e)
+{
+	size_t given = p->n;
+
+	for (size_t i = 0; i < expose->n; i++) {
+		const struct spec_port *want = &expose->v[i];
+		bool has = false;
+
+		for (size_t j = 0; j < given; j++)
+			has = has || (p->v[j].guest == want->guest &&
+				      p->v[j].udp == want->udp);
+		if (!has && add_one(p, want, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
 void spec_ports_fini(struct spec_ports *p)
 {
 	free(take_ptr(&p->v));

@@ -32,4 +32,7 @@ int spec_ports_expose(struct spec_ports *p, const char *text, struct err *e);
 /* As above, each into text of SPEC_PORT_TEXT bytes. */
 #define SPEC_PORT_TEXT 48
 char *spec_port_text(const struct spec_port *p, char *text);
+/* Those of expose that p does not have, on ports that are free. */
+int spec_ports_all(struct spec_ports *p, const struct spec_ports *expose,
+		   struct err *e);
 void spec_ports_fini(struct spec_ports *p);

@@ -51,6 +51,9 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->cap_drop);
 	strv_fini(&s->hosts);
 	strv_fini(&s->dns);
+	strv_fini(&s->egress);
+	strv_fini(&s->egress_log);
+	strv_fini(&s->egress_record);
 	spec_ports_fini(&s->publish);
 	spec_ports_fini(&s->expose);
 	strv_fini(&s->dns_search);
@@ -416,5 +419,7 @@ int spec_check(const struct spec *s, struct err *e)
 		return err_wrap(e, "--detach-keys");
 	if (s->json && !*s->json)
 		return err_set(e, EINVAL, "--json needs a file name");
+	if (spec_egress_check(s, e) < 0)
+		return err_wrap(e, "--egress");
 	return contradiction(s, e);
 }

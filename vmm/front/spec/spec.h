@@ -90,6 +90,9 @@ struct spec {
 	struct strv hosts;			/* NAME:ADDRESS */
 	const char *network;			/* NULL: the default */
 	struct strv dns, dns_search, dns_options;
+	struct strv egress;	/* words (net/policy.h); none: the default */
+	/* Files of the host, absolute; at most one each. */
+	struct strv egress_log, egress_record;
 	struct spec_ports publish; /* ports of the host that lead here */
 	struct spec_ports expose;  /* what publish_all makes of them */
 	struct strv sysctls;			/* NAME=VALUE */
@@ -143,6 +146,8 @@ int spec_host(void *spec, const char *text, struct err *e);
 int spec_network(void *spec, const char *text, struct err *e);
 int spec_publish(void *spec, const char *text, struct err *e);
 int spec_expose(void *spec, const char *text, struct err *e);
+int spec_egress(void *spec, const char *text, struct err *e);
+int spec_egress_log(void *spec, const char *path, struct err *e);
 int spec_dns(void *spec, const char *text, struct err *e);
 int spec_dns_search(void *spec, const char *text, struct err *e);
 int spec_dns_option(void *spec, const char *text, struct err *e);
@@ -166,6 +171,9 @@ int spec_no_proxy(void *spec, const char *text, struct err *e);
  * Nothing has been created or opened when it refuses. */
 int spec_command(struct spec *s, int argc, char **argv, struct err *e);
 int spec_check(const struct spec *s, struct err *e);
+
+/* The list of --egress as a whole, and what it is good for. */
+int spec_egress_check(const struct spec *s, struct err *e);
 
 /* A copy of c, with the host's paths as they are from here. */
 int spec_copies_absolute(struct spec_copies *out, const struct spec_copies *c,
