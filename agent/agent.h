@@ -5,6 +5,7 @@
 #include "agent/cgroup.h"
 #include "agent/caller.h"
 #include "agent/down.h"
+#include "agent/freeze.h"
 #include "agent/reap.h"
 #include "agent/user.h"
 #include "base/loop.h"
@@ -29,6 +30,7 @@ struct agent {
 	struct cgroups cgroups;
 	struct user_files users;
 	struct down down;
+	struct freeze freeze;
 	struct job *jobs;
 	unsigned njobs;
 	struct file *files;

@@ -96,6 +96,13 @@ void event_stat(struct reply r, Vial__Agent__StatReply *s)
 	event_send(r, VIAL__AGENT__EVENT__EV_STAT, s);
 }
 
+void event_frozen(struct reply r)
+{
+	Vial__Agent__Frozen m = VIAL__AGENT__FROZEN__INIT;
+
+	event_send(r, VIAL__AGENT__EVENT__EV_FROZEN, &m);
+}
+
 void event_report(struct reply r, char *text)
 {
 	Vial__Agent__Report m = VIAL__AGENT__REPORT__INIT;

@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/event.h"
 #include "agent/file.h"
+#include "agent/freeze.h"
 #include "agent/job.h"
 #include "agent/procs.h"
 #include "agent/setup.h"
@@ -36,6 +37,7 @@ static void serve_drop(struct agent *a, struct caller *c)
 	if (c->kind == CALLER_CONTROL) {
 		jobs_disowned(a, c);
 		files_disowned(a, c);
+		freeze_disowned(&a->freeze, c);
 	}
 	caller_free(&a->callers, c);
 }
@@ -151,12 +153,29 @@ static int op_stat(struct agent *a, struct caller *c,
 	return 0;
 }
 
+static int op_freeze(struct agent *a, struct caller *c,
+		     const Vial__Agent__Request *q, struct err *e)
+{
+	struct err why;
+
+	(void)q;
+	(void)e;
+	if (freeze_root(&a->freeze, c, &why) < 0)
+		event_failed(reply_to(a, c, 0),
+			     VIAL__AGENT__FAILED__KIND__OTHER, "freeze", &why);
+	else
+		event_frozen(reply_to(a, c, 0));
+	return 0;
+}
+
 static int op_shutdown(struct agent *a, struct caller *c,
 		       const Vial__Agent__Request *q, struct err *e)
 {
 	(void)c;
 	(void)q;
 	(void)e;
+	/* Who waits for the disk could not even be killed. */
+	freeze_end(&a->freeze);
 	down_begin(a);
 	return 0;
 }
@@ -173,6 +192,7 @@ static serve_op *const ops[] = {
 	[VIAL__AGENT__REQUEST__OP_SHUTDOWN] = op_shutdown,
 	[VIAL__AGENT__REQUEST__OP_PROCESSES] = op_processes,
 	[VIAL__AGENT__REQUEST__OP_STAT] = op_stat,
+	[VIAL__AGENT__REQUEST__OP_FREEZE] = op_freeze,
 };
 
 /* The connection becomes its job's, or waits for it. */

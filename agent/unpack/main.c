@@ -29,7 +29,14 @@
  * What went wrong is one line on standard error, and status 1.
  *
  * With --below DIR before all, DIR is the place instead of the disk: for
- * tests and development. */
+ * tests and development.
+ *
+ * With --changes it is the other way round (changes.h): what a box has changed
+ * of its image, as a list or as a layer.
+ *
+ *     diff      two trees compared; same: two files
+ *     layertar  what differs, as a layer */
+#include "agent/unpack/changes.h"
 #include "agent/unpack/decode.h"
 #include "agent/unpack/layer.h"
 #include "base/auto.h"
@@ -62,7 +69,7 @@ struct unpack {
 
 /* ---- the disk ---- */
 
-static int disk_path(char *path, size_t room, struct err *e)
+int unpack_find_disk(const char *want, char *path, size_t room, struct err *e)
 {
 	char at[64], serial[32] = "";
 
@@ -78,7 +85,7 @@ static int disk_path(char *path, size_t room, struct err *e)
 		serial[n] = '\0';
 		serial[strcspn(serial, "\n")] = '\0';
 		snprintf(path, room, "/dev/vd%c", c);
-		if (strcmp(serial, DISK) == 0)
+		if (strcmp(serial, want) == 0)
 			return 0;
 	}
 	return err_set(e, ENODEV, "the builder has no disk");
@@ -89,7 +96,7 @@ static int enter_disk(struct err *e)
 {
 	char path[32];
 
-	if (disk_path(path, sizeof(path), e) < 0)
+	if (unpack_find_disk(DISK, path, sizeof(path), e) < 0)
 		return -e->code;
 	if (mkdir(AT, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "mkdir " AT);
@@ -194,15 +201,19 @@ static void complain(struct err *e)
 	dprintf(STDERR_FILENO, "%s\n", e->msg);
 }
 
-static int prepare(struct unpack *u, const char *below, struct err *e)
+static void settle(void)
 {
 	struct rlimit files = { FILES_MAX, FILES_MAX };
 
 	umask(0);
 	/* Names in archives are UTF-8; this locale is built in. */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	/* remove.c holds a folder for each step down. */
+	/* remove.c holds a folder for each step down, diff.c two. */
 	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int prepare(struct unpack *u, const char *below, struct err *e)
+{
 	if (!below && enter_disk(e) < 0)
 		return -e->code;
 	u->conf.root =
@@ -220,6 +231,13 @@ int main(int argc, char **argv)
 	const char *below = NULL;
 	struct err e = { 0 };
 
+	settle();
+	if (argc > 1 && strcmp(argv[1], "--changes") == 0) {
+		if (changes_run(argc - 2, argv + 2, &e) == 0)
+			return 0;
+		complain(&e);
+		_exit(1);
+	}
 	if (argc > 2 && strcmp(argv[1], "--below") == 0) {
 		below = argv[2];
 		argc -= 2;

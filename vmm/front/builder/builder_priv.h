@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* builder_priv.h - one image being built, as builder*.c see it. */
+/* builder_priv.h - a builder's machine and its one piece of work, as the files
+ * of this folder see it. */
 #pragma once
 
 #include "base/loop.h"
@@ -18,16 +19,25 @@ struct build_said {
 	struct build *owner;
 	struct watch watch;
 	struct dial dial;
-	char text[SAID_MAX]; /* what is not a line yet, or all of stderr */
+	char text[SAID_MAX]; /* stdout: no line yet; stderr: how it begins */
 	size_t len;
 	bool ended;
 };
 
 struct build {
-	const struct builder *b;
+	/* the work: set between build_init() and build_run() */
+	char **argv; /* owned, and its strings */
+	size_t argc;
+	int image, scratch; /* the disk "root"; owned; -1: there is none */
+	struct boxmounts disk; /* further ones; owned */
+	/* Standard output as it comes; what is wrong goes to why. */
+	void (*said)(struct build *w, const char *bytes, size_t n);
+	void *arg; /* said's */
+	bool feeds; /* b's blobs are its input */
+	const struct builder *b; /* NULL: no image is made */
+	/* its course */
 	struct loop loop;
 	struct launch launch;
-	struct boxmounts disk;
 	struct guest guest;
 	uint64_t key;
 	struct timer limit;
@@ -39,12 +49,20 @@ struct build {
 	/* what comes back */
 	struct build_said out, err;
 	uint64_t taken;
-	bool up, exited, done;
+	bool up, exited, done; /* done: it says that all is well */
 	int status;
 	struct err why; /* code 0: nothing wrong so far */
 };
+
+/* builder_vm.c. One that is not run is finished by build_fini(). */
+void build_init(struct build *w);
+void build_fini(struct build *w);
+/* Until the machine is gone; finished after. */
+int build_run(struct build *w, struct err *e);
 
 /* builder_stream.c: opens the three streams of the command and moves what is
  * to be moved. Errors are in why. */
 int build_streams(struct build *w, struct err *e);
 void build_streams_close(struct build *w);
+/* said of those that make an image: lines of progress. */
+void build_progress(struct build *w, const char *bytes, size_t n);

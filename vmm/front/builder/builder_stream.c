@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FEED_BYTES (1u << 20)
+#define READ_BYTES (64u << 10)
 
 /* ---- in ---- */
 
@@ -108,13 +109,36 @@ static void take_lines(struct build_said *s)
 		s->len = 0;
 }
 
+void build_progress(struct build *w, const char *bytes, size_t n)
+{
+	struct build_said *s = &w->out;
+
+	while (n > 0) {
+		size_t take = MIN(n, sizeof(s->text) - 1 - s->len);
+
+		memcpy(s->text + s->len, bytes, take);
+		s->len += take;
+		bytes += take;
+		n -= take;
+		take_lines(s);
+	}
+}
+
+/* Its first words are enough. */
+static void complaint(struct build_said *s, const char *bytes, size_t n)
+{
+	size_t take = MIN(n, sizeof(s->text) - 1 - s->len);
+
+	memcpy(s->text + s->len, bytes, take);
+	s->len += take;
+}
+
 static void said_ready(struct watch *wt, uint32_t events)
 {
 	struct build_said *s = container_of(wt, struct build_said, watch);
 	struct build *w = s->owner;
-	char buf[SAID_MAX];
+	char buf[READ_BYTES];
 	ssize_t n = read(wt->fd, buf, sizeof(buf));
-	const char *p = buf;
 	int took;
 
 	(void)events;
@@ -125,23 +149,15 @@ static void said_ready(struct watch *wt, uint32_t events)
 		loop_del(&w->loop, wt);
 		return;
 	}
-	took = dial_answer(&s->dial, (const uint8_t *)p, (size_t)n);
+	took = dial_answer(&s->dial, (const uint8_t *)buf, (size_t)n);
 	if (took < 0)
 		took = (int)n;
-	p += took;
-	n -= took;
-	while (n > 0) {
-		size_t take = MIN((size_t)n, sizeof(s->text) - 1 - s->len);
-
-		memcpy(s->text + s->len, p, take);
-		s->len += take;
-		p += take;
-		n -= (ssize_t)take;
-		if (s == &w->out)
-			take_lines(s);
-		else if (take == 0)
-			break; /* its first words are enough */
-	}
+	if (took == n)
+		return;
+	if (s == &w->out)
+		w->said(w, buf + took, (size_t)n - (size_t)took);
+	else
+		complaint(s, buf + took, (size_t)n - (size_t)took);
 }
 
 /* ---- both ---- */
@@ -162,7 +178,7 @@ static int open_one(struct build *w, struct watch *wt, const char *name,
 int build_streams(struct build *w, struct err *e)
 {
 	w->out.owner = w->err.owner = w;
-	for (size_t i = 0; i < w->b->nlayers; i++)
+	for (size_t i = 0; w->b && i < w->b->nlayers; i++)
 		w->total += w->b->layers[i].size;
 	if (open_one(w, &w->out.watch, "builder's stdout",
 		     VIAL__AGENT__STREAM__WHICH__STDOUT, said_ready, EPOLLIN,
@@ -171,6 +187,8 @@ int build_streams(struct build *w, struct err *e)
 		     VIAL__AGENT__STREAM__WHICH__STDERR, said_ready, EPOLLIN,
 		     e) < 0)
 		return -e->code;
+	if (!w->feeds)
+		return 0;
 	return open_one(w, &w->feed, "blobs", VIAL__AGENT__STREAM__WHICH__STDIN,
 			feed_ready, EPOLLOUT, e);
 }

@@ -21,6 +21,8 @@ struct boxmounts {
 	/* What the guest writes to one that is read-only: ext4 wants to finish
 	 * what a writer that was killed has begun. Nobody sees it. */
 	int scratch[BOXMOUNTS_DISKS]; /* owned; -1: none */
+	/* No disk of its own: what was written above the one before. */
+	bool above[BOXMOUNTS_DISKS];
 	unsigned ndisks;
 };
 

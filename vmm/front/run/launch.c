@@ -22,8 +22,9 @@
 struct plan_mounts {
 	Vial__Plan__Share share, *shares[1];
 	Vial__Plan__Disk disk[1 + BOXMOUNTS_DISKS], *disks[1 + BOXMOUNTS_DISKS];
+	unsigned nvolumes;
 	char serial[BOXMOUNTS_DISKS][16];
-	uint32_t base[BOXMOUNTS_DISKS];
+	uint32_t base[BOXMOUNTS_DISKS][2];
 };
 
 static void put_volume(struct plan_mounts *pm, const struct boxmounts *m,
@@ -34,16 +35,17 @@ static void put_volume(struct plan_mounts *pm, const struct boxmounts *m,
 	vial__plan__disk__init(d);
 	snprintf(pm->serial[i], sizeof(pm->serial[i]), "v%u", i);
 	d->serial = pm->serial[i];
-	pm->base[i] = SHIM_FD_VOLUME + i;
+	pm->base[i][0] = SHIM_FD_VOLUME + i;
+	pm->base[i][1] = SHIM_FD_VOLUME + i + 1;
 	if (m->readonly[i]) {
-		d->base_fds = &pm->base[i];
-		d->n_base_fds = 1;
+		d->base_fds = pm->base[i];
+		d->n_base_fds = i + 1 < m->ndisks && m->above[i + 1] ? 2 : 1;
 		d->overlay_fd = SHIM_FD_SCRATCH + i;
 	} else {
 		d->overlay_fd = SHIM_FD_VOLUME + i;
 		d->plain = true;
 	}
-	pm->disks[1 + i] = d;
+	pm->disks[1 + pm->nvolumes++] = d;
 }
 
 /* Which may be missing: the disks begin with the first volume then. */
@@ -70,9 +72,11 @@ static void put_mounts(Vial__Plan__Plan *plan, struct plan_mounts *pm,
 {
 	static char tag[] = BOXMOUNTS_TAG;
 
+	pm->nvolumes = 0;
 	for (unsigned i = 0; m && i < m->ndisks; i++)
-		put_volume(pm, m, i);
-	plan->n_disks += m ? m->ndisks : 0;
+		if (!m->above[i])
+			put_volume(pm, m, i);
+	plan->n_disks += pm->nvolumes;
 	if (!m || m->share.fd < 0)
 		return;
 	vial__plan__share__init(&pm->share);
