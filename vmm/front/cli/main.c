@@ -21,7 +21,7 @@ const struct cmd *const cmds[] = {
 	&cmd_tag,	 &cmd_untag,	 &cmd_rmi,    &cmd_history,
 	&cmd_save,	 &cmd_import,	 &cmd_volume, &cmd_system,
 	&cmd_info,	 &cmd_container, &cmd_pull,   &cmd_push,
-	&cmd_login,	 &cmd_logout,	 NULL,
+	&cmd_login,	 &cmd_logout,	 &cmd_commit, NULL,
 };
 
 static int unknown(const char *word)
