@@ -99,6 +99,21 @@ static int put_labels(struct spec *s, const struct config *c, struct err *e)
 	return no_memory(e);
 }
 
+/* ---- ports ---- */
+
+static int put_exposed(struct spec *s, const struct config *c, struct err *e)
+{
+	const char *port;
+	json_t *ignored;
+
+	json_object_foreach(c->ports, port, ignored)
+	{
+		if (spec_ports_expose(&s->expose, port, e) < 0)
+			return err_wrap(e, WHO ": port");
+	}
+	return 0;
+}
+
 /* ---- volumes ---- */
 
 static bool has_mount(const struct spec_mounts *m, const char *target)
@@ -221,7 +236,7 @@ int rootdisk_config(struct spec *s, const struct config *c, struct err *e)
 	s->held = keep;
 	if (put_command(s, c, e) < 0 || put_env(s, c, e) < 0 ||
 	    put_labels(s, c, e) < 0 || put_volumes(s, c, e) < 0 ||
-	    put_health(s, c, keep, e) < 0)
+	    put_exposed(s, c, e) < 0 || put_health(s, c, keep, e) < 0)
 		return -e->code;
 	if (!s->user && c->user && *c->user)
 		s->user = c->user;

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "cli/human.h"
+#include "cli/portrow.h"
 #include "box/boxnet.h"
 
 #include <stdint.h>
@@ -222,12 +223,13 @@ static void put_limits(json_t *o, const struct limits *l)
 static json_t *host_config(const struct spec *s)
 {
 	json_t *o = json_pack(
-		"{s:o s:s s:o s:s s:{} s:{s:s s:i} s:b s:o s:o s:o}", "Binds",
+		"{s:o s:s s:o s:s s:o s:{s:s s:i} s:b s:o s:o s:o}", "Binds",
 		binds(s), "ContainerIDFile", text(s->cidfile), "LogConfig",
 		log_config(s), "NetworkMode", boxnet_mode(s), "PortBindings",
-		"RestartPolicy", "Name", "no", "MaximumRetryCount", 0,
-		"AutoRemove", (int)s->rm, "CapAdd", asked(&s->cap_add),
-		"CapDrop", asked(&s->cap_drop), "ExtraHosts", asked(&s->hosts));
+		portrow_bindings(s), "RestartPolicy", "Name", "no",
+		"MaximumRetryCount", 0, "AutoRemove", (int)s->rm, "CapAdd",
+		asked(&s->cap_add), "CapDrop", asked(&s->cap_drop),
+		"ExtraHosts", asked(&s->hosts));
 	json_t *more = json_pack(
 		"{s:b s:b s:b s:o s:I s:o s:I s:I s:o s:o s:b s:o}",
 		"Privileged", (int)s->privileged, "PublishAllPorts",
@@ -310,18 +312,18 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 	size_t from = entrypoint_words(s);
 	json_t *cmd = s->argv.n > from ? list(&s->argv, from) : json_null();
 	json_t *o = json_pack(
-		"{s:s s:s s:s s:b s:b s:b s:{} s:b s:b s:b s:o s:o s:s s:n "
+		"{s:s s:s s:s s:b s:b s:b s:o s:b s:b s:b s:o s:o s:s s:n "
 		"s:s s:o s:o}",
 		"Hostname", s->hostname ? s->hostname : human_id(info->id, id),
 		"Domainname", "", "User", text(s->user), "AttachStdin",
 		(int)attached(s, "STDIN"), "AttachStdout",
 		(int)attached(s, "STDOUT"), "AttachStderr",
-		(int)attached(s, "STDERR"), "ExposedPorts", "Tty", (int)s->tty,
-		"OpenStdin", (int)s->interactive, "StdinOnce",
-		(int)(s->interactive && !s->detach), "Env", environment(s),
-		"Cmd", cmd, "Image", s->image, "Volumes", "WorkingDir",
-		text(s->cwd), "Entrypoint", entrypoint(s), "Labels",
-		boxjson_labels(&s->labels));
+		(int)attached(s, "STDERR"), "ExposedPorts", portrow_exposed(s),
+		"Tty", (int)s->tty, "OpenStdin", (int)s->interactive,
+		"StdinOnce", (int)(s->interactive && !s->detach), "Env",
+		environment(s), "Cmd", cmd, "Image", s->image, "Volumes",
+		"WorkingDir", text(s->cwd), "Entrypoint", entrypoint(s),
+		"Labels", boxjson_labels(&s->labels));
 
 	json_object_set_new(o, "StopSignal",
 			    json_string(s->stop_signal ? s->stop_signal
@@ -334,11 +336,40 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 	return o;
 }
 
+/* ---- NetworkSettings ---- */
+
+/* One without a network has no address; what docker's callers ask for is there
+ * all the same. */
+void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
+{
+	bool is = n->prefix > 0;
+	char guest[NETINFO_TEXT] = "", gateway[NETINFO_TEXT] = "";
+	char mac[NETINFO_TEXT] = "";
+	json_t *one, *o, *all = json_object();
+
+	if (is) {
+		netinfo_dotted(n->guest, guest);
+		netinfo_dotted(n->gateway, gateway);
+		netinfo_mac(n, mac);
+		one = json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress", guest,
+				"Gateway", gateway, "IPPrefixLen",
+				(int)n->prefix, "MacAddress", mac, "Aliases");
+		json_object_set_new(all, n->mode, one);
+	}
+	o = json_pack("{s:s s:s s:i s:s s:o s:o}", "IPAddress", guest,
+		      "Gateway", gateway, "IPPrefixLen", (int)n->prefix,
+		      "MacAddress", mac, "Ports",
+		      is ? portrow_ports(&n->ports, s) : json_object(),
+		      "Networks", all);
+	json_object_set_new(box, "NetworkSettings", o);
+}
+
 /* ---- all of it ---- */
 
 json_t *boxjson(const struct box_info *info, const struct spec *s,
 		const char *dir)
 {
+	const struct netinfo none = { .prefix = 0 };
 	json_t *name = json_sprintf("/%s", info->name);
 	json_t *o = json_pack(
 		"{s:s s:o s:s s:o s:o s:s s:o s:o s:i s:s s:s s:o s:o s:o}",
@@ -353,9 +384,6 @@ json_t *boxjson(const struct box_info *info, const struct spec *s,
 
 	if (!o)
 		return NULL;
-	json_object_set_new(o, "NetworkSettings",
-			    json_pack("{s:s s:s s:s s:{} s:{}}", "IPAddress",
-				      "", "Gateway", "", "MacAddress", "",
-				      "Ports", "Networks"));
+	boxjson_network(o, s, &none);
 	return o;
 }

@@ -7,8 +7,9 @@
  * it work. */
 #pragma once
 
-#include "spec/spec.h"
+#include "box/netinfo.h"
 #include "box/state.h"
+#include "spec/spec.h"
 
 #include <jansson.h>
 
@@ -16,6 +17,9 @@
  * memory. */
 json_t *boxjson(const struct box_info *info, const struct spec *s,
 		const char *dir);
+/* NetworkSettings of one that runs. */
+void boxjson_network(json_t *o, const struct spec *s,
+		     const struct netinfo *net);
 
 /* NAME=VALUE entries as an object. */
 json_t *boxjson_labels(const struct strv *labels);

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/human.h"
+#include "cli/portrow.h"
 #include "box/boxnet.h"
 #include "box/create.h"
 
@@ -137,6 +138,28 @@ static void put_mounts(struct boxrow *r, bool whole)
 	put(r->cells, "LocalVolumes", buf);
 }
 
+/* What is exposed is in the spec; without a network nobody can tell. */
+static void put_ports(struct boxrow *r, const struct box *b,
+		      const struct box_info *info)
+{
+	autofree char *text = NULL;
+	struct err ignored;
+	struct netinfo n;
+	struct spec s;
+
+	portrow_read(&n, info, b);
+	if (n.prefix > 0) {
+		if (box_load(b, &s, &ignored) == 0) {
+			text = portrow_text(&n, &s);
+			r->ports = portrow_ports(&n.ports, &s);
+		}
+		spec_fini(&s);
+	}
+	if (text)
+		put(r->cells, "Ports", text);
+	netinfo_fini(&n);
+}
+
 static int read_spec(struct boxrow *r, const struct box *b, bool whole)
 {
 	struct err ignored;
@@ -179,7 +202,7 @@ int boxrow_init(struct boxrow *r, const struct box_info *info, unsigned need)
 
 	*r = (struct boxrow){ .cells = json_object() };
 	put_info(r->cells, info, need);
-	if (!(need & (BOXROW_SPEC | BOXROW_SIZE)))
+	if (!(need & (BOXROW_SPEC | BOXROW_SIZE | BOXROW_PORTS)))
 		return 0;
 	if (state_open(&b, info->id, &ignored) < 0) {
 		boxrow_fini(r);
@@ -187,6 +210,8 @@ int boxrow_init(struct boxrow *r, const struct box_info *info, unsigned need)
 	}
 	if (need & BOXROW_SPEC)
 		n = read_spec(r, &b, need & BOXROW_WHOLE);
+	if (need & BOXROW_PORTS)
+		put_ports(r, &b, info);
 	if (need & BOXROW_SIZE)
 		put_size(r, &b, info);
 	state_close(&b);
@@ -200,7 +225,40 @@ void boxrow_fini(struct boxrow *r)
 	json_decref(r->cells);
 	json_decref(r->labels);
 	json_decref(r->mounts);
+	json_decref(r->ports);
 	*r = (struct boxrow){ 0 };
+}
+
+/* "80/tcp" against "80", "80/tcp" and "70-90". */
+static bool fits(const char *key, const char *want)
+{
+	char *end;
+	unsigned long port = strtoul(key, NULL, 10);
+	unsigned long first = strtoul(want, &end, 10), last = first;
+
+	if (*end == '-')
+		last = strtoul(end + 1, &end, 10);
+	if (*end == '/' ? strcmp(end, strchr(key, '/')) != 0
+			: strcmp(strchr(key, '/'), "/tcp") != 0)
+		return false;
+	return first <= port && port <= last;
+}
+
+bool boxrow_ports(const struct boxrow *r, const struct filter *f)
+{
+	const char *publish = filter_get(f, "publish"), *key;
+	const char *expose = filter_get(f, "expose");
+	bool published = !publish, exposed = !expose;
+	json_t *v;
+
+	json_object_foreach(r->ports, key, v)
+	{
+		if (publish && json_is_array(v) && fits(key, publish))
+			published = true;
+		if (expose && fits(key, expose))
+			exposed = true;
+	}
+	return published && exposed;
 }
 
 bool boxrow_mounts(const struct boxrow *r, const struct filter *f)

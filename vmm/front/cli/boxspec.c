@@ -13,6 +13,8 @@ int boxspec_take(struct spec *s, int argc, char **argv, bool *misused,
 	*misused = false;
 	if (imagedisk_find(s, e) < 0)
 		return -e->code;
+	if (s->publish_all && spec_ports_all(&s->publish, &s->expose, e) < 0)
+		return err_wrap(e, "--publish-all");
 	/* The image has its part in what contradicts what. */
 	*misused = true;
 	if (spec_check(s, e) < 0)

@@ -4,6 +4,7 @@
 #include "cli/boxjson.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
+#include "cli/portrow.h"
 #include "cli/tmpl.h"
 #include "box/create.h"
 
@@ -68,13 +69,18 @@ static json_t *look(const struct inspect *in, const char *what, struct err *e)
 	char path[PATH_MAX];
 	struct box_info info;
 	struct spec s;
+	struct netinfo net;
 	struct box b;
 	json_t *o;
 
 	if (each_open(what, &info, &b, e) < 0)
 		return NULL;
+	portrow_read(&net, &info, &b);
 	o = box_load(&b, &s, e) < 0 ? NULL
 				    : boxjson(&info, &s, path_of(b.dir, path));
+	if (o)
+		boxjson_network(o, &s, &net);
+	netinfo_fini(&net);
 	if (!o && !e->code)
 		err_set(e, ENOMEM, "out of memory");
 	if (o && in->size)

@@ -97,6 +97,9 @@ static unsigned needs(const struct ps *ps)
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
 		if (filter_has(f, filters[i]) || shows(ps, columns[i]))
 			need |= BOXROW_SPEC;
+	if ((!ps->format && !ps->quiet) || shows(ps, "Ports") ||
+	    filter_has(f, "publish") || filter_has(f, "expose"))
+		need |= BOXROW_PORTS;
 	if (ps->size || shows(ps, "Size"))
 		need |= BOXROW_SIZE;
 	if (ps->whole)
@@ -128,7 +131,7 @@ static bool wanted_state(const struct ps *ps, const struct box_info *b)
 	return state_is(b, "running") || state_is(b, "paused");
 }
 
-/* By what is in state.json. A box has no ports. */
+/* By what is in state.json. */
 static bool wanted(const struct ps *ps, const struct box_info *b)
 {
 	const struct filter *f = &ps->filter;
@@ -143,7 +146,6 @@ static bool wanted(const struct ps *ps, const struct box_info *b)
 	return wanted_state(ps, b) && filter_begins(f, "id", b->id) &&
 	       filter_name(f, b->name) && filter_is(f, "status", b->status) &&
 	       filter_image(f, "ancestor", b->image) &&
-	       filter_is(f, "publish", "") && filter_is(f, "expose", "") &&
 	       filter_is(f, "health", *b->health ? b->health : "none");
 }
 
@@ -158,6 +160,7 @@ static int show(const struct ps *ps, struct table *t, const struct box_info *b,
 		return 0;
 	if (filter_label(&ps->filter, row.labels) &&
 	    boxrow_mounts(&row, &ps->filter) &&
+	    boxrow_ports(&row, &ps->filter) &&
 	    boxrow_network(&row, &ps->filter)) {
 		r = 1;
 		if (ps->quiet)

@@ -41,13 +41,13 @@ static bool line_collides(const char *line, in_addr_t base)
 	return first < base + BLOCK && base <= last;
 }
 
-int pool_collides(const char *text, in_addr_t base)
+bool pool_collides(const char *text, in_addr_t base)
 {
 	for (const char *line = text; line && *line;
 	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
 		if (line_collides(line, base))
-			return 1;
-	return 0;
+			return true;
+	return false;
 }
 
 static int open_dir(const char *dir, struct err *e)

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "net/addr.h"
 
+#include <stdbool.h>
+
 #define POOL_DIR "/run/vial-net"
 
 struct pool_lease {
@@ -32,4 +34,4 @@ void pool_give(struct pool_lease *l);
 
 /* For tests: does an address of [base, base + 4) belong to a route of text, as
  * /proc/net/route has it? Default routes and vial's own do not count. */
-int pool_collides(const char *text, in_addr_t base);
+bool pool_collides(const char *text, in_addr_t base);

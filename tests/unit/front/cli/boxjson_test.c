@@ -27,6 +27,8 @@ static void load(const char *text)
 	assert_int_equal(spec_from_json(&spec, held, &e), 0);
 }
 
+static struct netinfo net;
+
 static int start(void **state)
 {
 	(void)state;
@@ -55,6 +57,8 @@ static void gives(const char *template, const char *want)
 	autofree char *text = NULL;
 
 	assert_non_null(o);
+	if (net.prefix)
+		boxjson_network(o, &spec, &net);
 	assert_non_null(t);
 	if (tmpl_text(t, o, &text, &e) < 0)
 		fail_msg("%s: %s", template, e.msg);
@@ -165,6 +169,31 @@ static void states(void **state)
 	      "false 0 137 true");
 }
 
+/* What a box on a network has, and the ports the host has of it. */
+static void network(void **state)
+{
+	(void)state;
+	load("{\"image\":\"a\",\"argv\":[\"true\"]}");
+	net = (struct netinfo){ .mode = "nat",
+				.guest = { 10, 213, 0, 3 },
+				.gateway = { 10, 213, 0, 2 },
+				.prefix = 31,
+				.mac = { 2, 1, 2, 3, 4, 5 } };
+	assert_int_equal(spec_ports_add(&net.ports, "8080:80", &e), 0);
+	assert_int_equal(spec_ports_expose(&spec.expose, "53/udp", &e), 0);
+	gives("{{.NetworkSettings.IPAddress}} {{.NetworkSettings.MacAddress}}",
+	      "10.213.0.3 02:01:02:03:04:05");
+	gives("{{range $k, $v := .NetworkSettings.Networks}}{{$k}} "
+	      "{{$v.Gateway}}{{end}}",
+	      "nat 10.213.0.2");
+	gives("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}",
+	      "8080");
+	gives("{{range $p, $b := .NetworkSettings.Ports}}{{$p}} {{end}}",
+	      "53/udp 80/tcp ");
+	netinfo_fini(&net);
+	net = (struct netinfo){ .prefix = 0 };
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_of_it, start, stop),
 		cmocka_unit_test_setup_teardown(limits, start, stop),
 		cmocka_unit_test_setup_teardown(states, start, stop),
+		cmocka_unit_test_setup_teardown(network, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
