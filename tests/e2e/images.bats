@@ -296,3 +296,88 @@ Loaded image: you/ci:1" ]
 	vrun -1 vial import root.tar Bad
 	one_line lowercase
 }
+
+@test "images: those for other platforms are not run" {
+	image here:1
+	vial load -qi here-1.tar
+	vrun -125 vial run --platform linux/s390x here:1 true
+	one_line --platform linux/s390x 'this host'
+	vrun -125 vial run --platform a/b/c/d here:1 true
+	one_line --platform 'no platform'
+	vrun -1 vial create --platform linux/s390x here:1 true
+	one_line --platform linux/s390x 'this host'
+	mkdir x
+	tar -xf here-1.tar -C x
+	jq -c '.architecture = "s390x"' x/config.json >config && mv config x/config.json
+	tar -C x -cf other.tar .
+	jq '.[0].RepoTags[0] = "there:1"' x/manifest.json >m && mv m x/manifest.json
+	tar -C x -cf other.tar .
+	vial load -qi other.tar
+	vrun -125 vial run --pull never there:1 true
+	one_line there:1 linux/s390x
+	[ ! -e "$VIAL_RUNDIR/boxes" ] || [ -z "$(ls "$VIAL_RUNDIR/boxes")" ]
+}
+
+# The images there are, by name.
+names() { vial images --format '{{.Repository}}' | sort | xargs; }
+
+# was_used NAME SECONDS: so long ago, where it was never run.
+was_used()
+{
+	local index=$VIAL_DATADIR/images/index.json
+	jq --arg n "docker.io/library/$1:1" --arg t "$(($(date +%s) - $2))" \
+		'(.manifests[].annotations | select(.
+		["org.opencontainers.image.ref.name"] == $n)
+		)["vial.image.added"] = $t' "$index" >index.new
+	cp index.new "$index"
+}
+
+@test "images: vial.conf says how old and how large" {
+	export VIAL_CONF=$PWD/vial.conf
+	: >vial.conf
+	for i in one two three new; do
+		image "$i:1" "$(head -c 300000 /dev/urandom | base64)"
+	done
+	for i in one two three; do
+		vial load -qi "$i-1.tar"
+	done
+	was_used one 7200
+	was_used two 5000
+	printf '[images]\nmax-age = "1h30m"\n' >vial.conf
+	vial load -qi new-1.tar
+	[ "$(names)" = 'new three two' ]
+	vial rmi new:1
+	# Each is of 400 kB and more; what has just come stays.
+	printf '[images]\nmax-size = "1000k"\n' >vial.conf
+	was_used three 6000
+	vial load -qi new-1.tar
+	[ "$(names)" = 'new two' ]
+	printf '[images]\nmax-size = "1k"\n' >vial.conf
+	vial load -qi one-1.tar
+	[ "$(names)" = 'new one' ]
+	[ "$(blobs)" -eq 6 ]
+	printf '[images]\nmax-size = 7\n' >vial.conf
+	vrun -0 vial load -qi one-1.tar
+	[[ $stderr == *'max-size is no string'* ]]
+	printf '[images]\nmax-age = "long"\n' >vial.conf
+	vrun -0 vial load -qi one-1.tar
+	[[ $stderr == *'max-age'* ]]
+}
+
+@test "images: system df counts what is shared once" {
+	image one:1
+	image two:1 content other
+	vial load -qi one-1.tar
+	vial load -qi two-1.tar
+	vial tag one:1 alias:1
+	du=$(find "$VIAL_DATADIR/images"/{blobs,disks} -type f -printf '%b\n' |
+		awk '{n += $1 * 512} END {printf "%.4g", n / 1000}')
+	vrun -0 vial system df --format '{{.Type}} {{.TotalCount}} {{.Size}} {{.Reclaimable}}'
+	[ "${lines[0]}" = "Images 2 ${du}kB ${du}kB (100%)" ]
+	vrun -0 vial system df -v
+	[[ ${lines[1]} == REPOSITORY*'SHARED SIZE'*'UNIQUE SIZE'* ]]
+	vrun -0 vial system df -v --format '{{range .Images}}{{println .Repository .SharedSize .UniqueSize}}{{end}}'
+	# The layer is shared; manifests and configurations are not.
+	[ "${#lines[@]}" -ge 3 ]
+	grep -qE '^one (12.29|16.38|20.48)kB (8.192|16.38)kB$' <<<"$output"
+}

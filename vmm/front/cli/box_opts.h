@@ -44,6 +44,8 @@
 		 "A resource limit, such as nofile=1024"),                     \
 	OPT_SET(0, "shm-size", spec_shm, "SIZE",                               \
 		"Size of /dev/shm (default: 64m)"),                            \
+	OPT_SET(0, "platform", spec_platform, "OS/ARCH",                       \
+		"Of an image for several; it must be one the host runs"),      \
 	OPT_SET(0, "pull", spec_pull, "WHEN",                                  \
 		"Ask a registry for IMAGE: always, never or when it is "       \
 		"missing"),                                                    \
@@ -167,8 +169,6 @@
 		    "a box shares no kernel"),                                 \
 	OPT_IGNORED(0, "runtime", "NAME", "vial",                              \
 		    "there is one runtime"),                                   \
-	OPT_IGNORED(0, "platform", "NAME", "linux/" VIAL_OCI_ARCH "|linux",    \
-		    "the guest is what the host is"),                          \
 	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \
 		    "there is no network yet"),                                \
 	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \

@@ -1,136 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the store of images takes of the host's disk.
  *
- * Images share layers, so files are counted, not images. What no image that a
- * box was made from refers to is reclaimable. */
+ * What only images have from which no box was made is reclaimable, and so is
+ * what no image has: blobs whose connection failed. */
 #include "cli/df.h"
 
 #include "base/auto.h"
 #include "cli/human.h"
 #include "cli/imagerow.h"
-#include "box/state.h"
+#include "cli/imageuse.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define BLOCK 512 /* of st_blocks */
-#define TREE_DIGITS 64 /* of a disk's name: which tree it holds */
-
-/* Names of files that are needed, as the keys of an object. */
-static void need(json_t *needed, const struct digest *d)
+static void put_size(json_t *cells, const char *field, uint64_t bytes)
 {
-	json_object_set_new(needed, digest_hex(d), json_true());
+	char text[HUMAN_MAX];
+
+	json_object_set_new(cells, field,
+			    json_string(human_size(bytes, 4, text)));
 }
 
-static void need_all(json_t *needed, const struct imagerow *row)
+/* Of the host's disk, unlike in `vial images`. */
+static int add_row(struct df *f, const struct imageuse *u, struct store *s,
+		   const struct catalog_entry *en)
 {
-	const struct manifest *m = &row->img.manifest;
-	char key[IMAGE_KEY_MAX];
-
-	need(needed, &row->entry->desc.digest);
-	need(needed, &m->config.digest);
-	for (size_t i = 0; i < m->nlayers; i++)
-		need(needed, &m->layers[i].digest);
-	image_disk_key(&row->img, "", key);
-	key[TREE_DIGITS] = '\0';
-	json_object_set_new(needed, key, json_true());
-}
-
-static unsigned boxes_of(const struct catalog *c, size_t entry,
-			 const struct box_info *boxes, int n)
-{
-	unsigned users = 0;
-
-	for (int i = 0; i < n; i++) {
-		struct err ignored;
-		int k = *boxes[i].image
-			      ? catalog_find(c, boxes[i].image, &ignored)
-			      : -1;
-
-		users += k >= 0 && digest_equal(&c->v[k].id, &c->v[entry].id);
-	}
-	return users;
-}
-
-/* Whether an earlier entry, another name, stands for the same image. */
-static bool seen(const struct catalog *c, size_t entry)
-{
-	for (size_t i = 0; i < entry; i++)
-		if (digest_equal(&c->v[i].id, &c->v[entry].id))
-			return true;
-	return false;
-}
-
-static void look_at(struct df *f, struct store *s, const struct catalog *c,
-		    size_t i, unsigned users, json_t *needed)
-{
+	const struct imageuse_image *img = imageuse_find(u, &en->desc.digest);
+	uint64_t unique, shared;
 	struct imagerow row;
 	json_t *cells;
 
-	imagerow_init(&row, s, &c->v[i]);
-	if (!seen(c, i)) {
-		f->images.total++;
-		f->images.active += users > 0;
-	}
-	if (users && *row.img.id.text)
-		need_all(needed, &row);
+	if (!img)
+		return 0;
+	unique = imageuse_unique(u, img);
+	shared = imageuse_shared(u, img);
+	imagerow_init(&row, s, en);
 	cells = imagerow_cells(&row, false);
-	json_object_set_new(cells, "Containers", json_sprintf("%u", users));
-	json_array_append_new(f->image_rows, cells);
 	imagerow_fini(&row);
+	put_size(cells, "Size", unique + shared);
+	put_size(cells, "SharedSize", shared);
+	put_size(cells, "UniqueSize", unique);
+	json_object_set_new(cells, "Containers",
+			    json_sprintf("%u", img->boxes));
+	return json_array_append_new(f->image_rows, cells);
 }
 
-static void count_files(struct df *f, int folder, const json_t *needed)
+static uint64_t needed(const struct imageuse *u)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *ent;
-	struct stat st;
+	uint64_t bytes = 0;
 
-	if (!d && fd >= 0)
-		close(fd);
-	while (d && (ent = readdir(d))) {
-		char name[sizeof(ent->d_name)];
-		uint64_t bytes;
+	for (size_t i = 0; i < u->nfiles; i++) {
+		bool need = u->files[i].boxed;
 
-		if (fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode))
-			continue;
-		bytes = (uint64_t)st.st_blocks * BLOCK;
-		f->images.bytes += bytes;
-		snprintf(name, sizeof(name), "%s", ent->d_name);
-		if (strchr(name, '-'))
-			name[strcspn(name, "-")] = '\0';
-		if (!json_object_get(needed, name))
-			f->images.reclaimable += bytes;
+		for (size_t k = 0; !need && k < u->nimages; k++)
+			for (size_t j = 0; j < u->images[k].nfiles; j++)
+				need |= u->images[k].boxes > 0 &&
+					u->images[k].files[j] == i;
+		bytes += need ? u->files[i].bytes : 0;
 	}
-	if (d)
-		closedir(d);
+	return bytes;
+}
+
+static int look(struct df *f, struct store *s, const struct catalog *c,
+		const struct box_info *boxes, int n, struct err *e)
+{
+	struct imageuse u = { 0 };
+	int r = imageuse_look(&u, s, c, boxes, n, e);
+
+	if (r < 0)
+		return r;
+	f->images.total = (unsigned)u.nimages;
+	for (size_t i = 0; i < u.nimages; i++)
+		f->images.active += u.images[i].boxes > 0 || u.images[i].boxed;
+	f->images.bytes = u.bytes;
+	f->images.reclaimable = u.bytes - needed(&u);
+	for (size_t i = 0; r == 0 && i < c->n; i++)
+		if (add_row(f, &u, s, &c->v[i]) < 0)
+			r = err_set(e, ENOMEM, "out of memory");
+	imageuse_fini(&u);
+	return r;
 }
 
 int df_images(struct df *f, const struct box_info *boxes, int n, struct err *e)
 {
-	json_t *needed = json_object();
 	struct catalog c = { .lock = -1 };
 	struct store s;
 	int r = imagerow_store(&s, e);
 
-	if (r == 0) {
-		r = catalog_load(&s, &c, e);
-		for (size_t i = 0; r == 0 && i < c.n; i++)
-			look_at(f, &s, &c, i, boxes_of(&c, i, boxes, n),
-				needed);
-		for (size_t i = 0; r == 0 && i < DIGEST_NALGS; i++)
-			count_files(f, s.blobs[i], needed);
-		if (r == 0)
-			count_files(f, s.disks, needed);
-		catalog_fini(&c);
-		store_close(&s);
-	}
-	json_decref(needed);
+	if (r < 0)
+		return r;
+	r = catalog_load(&s, &c, e);
+	if (r == 0)
+		r = look(f, &s, &c, boxes, n, e);
+	catalog_fini(&c);
+	store_close(&s);
 	return r;
 }

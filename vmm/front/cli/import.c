@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/dockerfile.h"
+#include "cli/imagelimit.h"
 #include "cli/imagerow.h"
 #include "image/gc.h"
 #include "image/load.h"
@@ -70,6 +71,8 @@ static int import_main(const struct cmd *c, int argc, char **argv)
 		status = import(&a, argv[first], argv[first + 1], &e) < 0
 			       ? cmd_error(&e)
 			       : 0;
+		if (status == 0)
+			imagelimit_apply();
 	}
 	json_decref(a.config);
 	return fflush(stdout) == 0 ? status : CMD_ERROR;

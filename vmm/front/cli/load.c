@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial load: images out of archives and folders. */
 #include "cli/cmd.h"
+#include "cli/imagelimit.h"
 #include "cli/imagerow.h"
 #include "image/gc.h"
 #include "image/load.h"
@@ -80,6 +81,7 @@ static int load_main(const struct cmd *c, int argc, char **argv)
 		a.input = NULL;
 	if (load(&a, &e) < 0)
 		return cmd_error(&e);
+	imagelimit_apply();
 	return fflush(stdout) == 0 ? 0 : CMD_ERROR;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial pull: an image from a registry. */
 #include "cli/cmd.h"
+#include "cli/imagelimit.h"
 #include "builder/fetch.h"
 
 #include <errno.h>
@@ -36,7 +37,10 @@ static int pull_main(const struct cmd *c, int argc, char **argv)
 		return cmd_misused(c, &e);
 	}
 	how = (struct fetch_how){ .platform = a.platform, .quiet = a.quiet };
-	return fetch_image(argv[first], &how, &e) < 0 ? cmd_error(&e) : 0;
+	if (fetch_image(argv[first], &how, &e) < 0)
+		return cmd_error(&e);
+	imagelimit_apply();
+	return 0;
 }
 
 #define PULL                                                                   \

@@ -39,7 +39,7 @@ static const struct table_kind kind = {
 static const struct table_kind image_kind = {
 	imagerow_columns,
 	"table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t"
-	"{{.Size}}\t{{.Containers}}"
+	"{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}"
 };
 
 static const struct table_kind box_kind = {

@@ -96,7 +96,9 @@ static bool drop(struct gc *g, int dir, const char *name)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    unlinkat(dir, name, 0) < 0)
 		return false;
-	g->st->bytes += (uint64_t)st.st_blocks * 512;
+	/* A box that was made from a disk holds on to it. */
+	if (st.st_nlink == 1)
+		g->st->bytes += (uint64_t)st.st_blocks * 512;
 	return true;
 }
 

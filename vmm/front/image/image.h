@@ -76,7 +76,8 @@ int image_layer_fd(struct store *s, const struct image *img, size_t i,
 void image_disk_key(const struct image *img, const char *options,
 		    char key[IMAGE_KEY_MAX]);
 
-/* The finished disk read-only, or -ENOENT. */
+/* The finished disk read-only, or -ENOENT. Its time becomes now: a disk is
+ * never written, so that is when a box was last made from it. */
 int image_disk_open(struct store *s, const char *key, struct err *e);
 
 /* Making one. Of several that want the same, one makes it and the others wait

@@ -155,6 +155,14 @@ int spec_pids(void *spec, const char *text, struct err *e)
 	return number(text, 1u << 22, &s->pids_limit, e);
 }
 
+int spec_platform(void *spec, const char *text, struct err *e)
+{
+	if (!*text)
+		return err_set(e, EINVAL, "it is empty");
+	((struct spec *)spec)->platform = text;
+	return 0;
+}
+
 int spec_pull(void *spec, const char *text, struct err *e)
 {
 	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 &&

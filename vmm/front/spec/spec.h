@@ -64,6 +64,7 @@ struct spec_log {
 struct spec {
 	const char *image;	/* as the user wrote it; the front end's */
 	const char *image_path;	/* where that is; NULL: image itself */
+	const char *platform;	/* OS/ARCH; NULL: the host's */
 	const char *pull;	/* "always", "never"; else: when missing */
 	const char *image_id;	/* "sha256:..."; NULL: a file of the host */
 	struct strv argv;	/* entrypoint and command */
@@ -154,6 +155,7 @@ int spec_dns_option(void *spec, const char *text, struct err *e);
 int spec_sysctl(void *spec, const char *text, struct err *e);
 int spec_security(void *spec, const char *text, struct err *e);
 int spec_pids(void *spec, const char *text, struct err *e);
+int spec_platform(void *spec, const char *text, struct err *e);
 int spec_pull(void *spec, const char *text, struct err *e);
 int spec_stop_signal(void *spec, const char *text, struct err *e);
 int spec_stop_timeout(void *spec, const char *text, struct err *e);
