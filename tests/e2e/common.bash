@@ -17,6 +17,8 @@ VIAL=$B/vial
 E=$B/e2e
 IMAGE=$E/test.ext4
 # Seconds for one command; the lab is slow, and slower beside other work.
+# No network but for those who ask for one.
+export VIAL_CONF=$TOP/tests/e2e/vial.conf
 PATIENCE=${VIAL_E2E_PATIENCE:-300}
 
 common_setup()

@@ -2,6 +2,7 @@
 #include "box/boxnet.h"
 
 #include "base/auto.h"
+#include "base/settings.h"
 #include "box/netd.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 const char *boxnet_mode(const struct spec *s)
 {
-	return s->network ? s->network : "none";
+	return s->network ? s->network : "default";
 }
 
 /* Of no manufacturer, and of this box: from its id. */
@@ -35,6 +36,28 @@ static int start(struct boxnet *n, const char *mode, const struct spec *s,
 		return 0;
 	snprintf(n->info.mode, sizeof(n->info.mode), "none");
 	return err_wrap(e, "network %s", mode);
+}
+
+/* What vial.conf has for boxes that say nothing: [network] mode. */
+static int configured(char mode[16], struct err *e)
+{
+	json_t *all = settings_load(e);
+	const json_t *text =
+		json_object_get(json_object_get(all, "network"), "mode");
+	const char *word = text ? json_string_value(text) : "default";
+	bool known = word &&
+		     (strcmp(word, "default") == 0 ||
+		      strcmp(word, "none") == 0 || strcmp(word, "nat") == 0 ||
+		      strcmp(word, "user") == 0);
+
+	if (known)
+		snprintf(mode, 16, "%s", word);
+	else if (all)
+		err_set(e, EINVAL,
+			"vial.conf: [network] mode is none of default, none, "
+			"nat, user");
+	json_decref(all);
+	return known && all ? 0 : -e->code;
 }
 
 /* What root has, what everybody has, or none and the reason. */
@@ -63,8 +86,8 @@ static int start_default(struct boxnet *n, const struct spec *s,
 int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
 		int log, struct err *e)
 {
-	const char *mode = boxnet_mode(s);
-	int r = 0;
+	char mode[16];
+	int r;
 
 	*n = (struct boxnet)BOXNET_INIT;
 	snprintf(n->info.mode, sizeof(n->info.mode), "none");
@@ -72,7 +95,11 @@ int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
 		return err_set(e, EINVAL, "network: box %s has a short id",
 			       b->id);
 	make_mac(b->id, n->info.mac);
-	if (strcmp(mode, "auto") == 0)
+	snprintf(mode, sizeof(mode), "%s", s->network ? s->network : "");
+	r = s->network ? 0 : configured(mode, e);
+	if (r < 0)
+		return r;
+	if (strcmp(mode, "default") == 0)
 		r = start_default(n, s, b, log, e);
 	else if (strcmp(mode, "none") != 0)
 		r = start(n, mode, s, b, log, e);

@@ -3,6 +3,8 @@
  * and what the agent is told of it.
  *
  *     none   no interface at all
+ *     default what vial.conf says, else nat for root and user for others, as
+ *            the host allows it; when it allows neither, none and a warning
  *     nat    a network namespace, and rules of the host's (root)
  *     user   a network namespace, and pasta, without rights
  *
@@ -35,7 +37,7 @@ struct boxnet {
 		.sock = -1, .tap = -1                                          \
 	}
 
-/* Of a box as its spec says it; "none" when that says nothing. */
+/* Of a box as its spec says it; "default" when that says nothing. */
 const char *boxnet_mode(const struct spec *s);
 
 /* For box b, of which the descriptor log takes what vial-netd has to say (-1:

@@ -100,7 +100,7 @@
 		"Write the id of the box to FILE"),                            \
 	OPT_GROUP("Network"),                                                  \
 	OPT_SET(0, "network", spec_network, "MODE",                            \
-		"none, nat (root) or user (no rights needed)"),                \
+		"nat (root), user (no rights needed) or none"),                \
 	OPT_SET(0, "net", spec_network, "MODE", "The same"),                   \
 	OPT_LIST('p', "publish", spec_publish, "[[ADDRESS:]HOST:]PORT",        \
 		 "A port of the host that leads to the guest's"),              \

@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "box/events.h"
 #include "box/create.h"
 #include "run/plan.h"
@@ -92,7 +93,13 @@ static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 			   info->brief, log, e) < 0)
 		return -e->code;
 	/* Who only visits it needs no network. */
-	return r->how->visit ? 0 : boxnet_open(&r->net, r->spec, b, log, e);
+	if (r->how->visit)
+		return 0;
+	if (boxnet_open(&r->net, r->spec, b, log, e) < 0)
+		return -e->code;
+	if (*r->net.missing && !r->spec->quiet)
+		log_warn("the box has no network: %s", r->net.missing);
+	return 0;
 }
 
 /* From a spec to a box whose guest is on its way. */

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# world.bash - two network namespaces that stand for the world: in one are the
+# user and vial, behind a default route is the other with servers.
+# shellcheck shell=bash disable=SC2034,SC2154 # used by those who load it
+
+IN=198.51.100.1 OUT=198.51.100.2
+
+world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
+
+# Links, a name server that knows web.test, and a web server.
+world_up()
+{
+	ip netns add vt-user
+	ip netns add vt-world
+	ip link add vt0 netns vt-user type veth peer name vt0 netns vt-world
+	ip -n vt-user addr add $IN/24 dev vt0
+	ip -n vt-world addr add $OUT/24 dev vt0
+	for ns in vt-user vt-world; do
+		ip -n $ns link set lo up
+		ip -n $ns link set vt0 up
+	done
+	ip -n vt-user route add default via $OUT
+	ip netns exec vt-user sysctl -qw net.ipv4.ip_forward=1
+	mkdir -p "$BATS_FILE_TMPDIR/www" /etc/netns/vt-user
+	echo "nameserver $OUT" >/etc/netns/vt-user/resolv.conf
+	echo "hello from the world" >"$BATS_FILE_TMPDIR/www/hello"
+	"$E/tool" noise 5 3000000 >"$BATS_FILE_TMPDIR/www/large"
+	world_run busybox httpd -f -p $OUT:80 -h "$BATS_FILE_TMPDIR/www"
+	world_run dnsmasq -k -C /dev/null --no-resolv --no-hosts \
+		--bind-interfaces --listen-address=$OUT --pid-file= \
+		--user=root --address=/web.test/$OUT
+	ip netns exec vt-user busybox httpd -f -p 127.0.0.1:80 \
+		-h "$BATS_FILE_TMPDIR/www" 3>&- &
+	echo $! >>"$BATS_FILE_TMPDIR/pids"
+}
+
+world_down()
+{
+	while read -r p; do kill "$p" || true; done <"$BATS_FILE_TMPDIR/pids"
+	ip netns del vt-user
+	ip netns del vt-world
+	rm -rf /etc/netns/vt-user
+}
+
+# What a box could leave in the user's network, beside what leftovers() sees.
+world_state()
+{
+	ip -n vt-user -o link | cut -d: -f2
+	ip netns
+	ip netns exec vt-user nft list ruleset
+}
+
+# vial, as the user behind the route.
+net() { timeout -k 5 "$PATIENCE" ip netns exec vt-user "$VIAL" "$@"; }
+user() { timeout 60 ip netns exec vt-user "$@"; }
+world() { timeout 60 ip netns exec vt-world "$@"; }
