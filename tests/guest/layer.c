@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,4 +243,20 @@ int target_apply(struct tape_target *t, const struct tape *tape,
 	decode_free(d);
 	close(dconf.fd);
 	return r;
+}
+
+void target_start(struct tape_target *t)
+{
+	umask(0);
+	setlocale(LC_CTYPE, "C.UTF-8");
+	target_open(t);
+}
+
+void target_layer(struct tape_target *t, struct tape *tape)
+{
+	struct err e = { 0 };
+
+	tape_end(tape);
+	must(target_apply(t, tape, NULL, NULL, &e) == 0, e.msg);
+	tape_free(tape);
 }

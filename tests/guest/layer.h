@@ -47,9 +47,14 @@ struct tape_target {
 };
 
 void target_open(struct tape_target *t);
+/* The same in a process that is as vial-unpack's: its umask, its locale. */
+void target_start(struct tape_target *t);
 /* Removes it all; fails the test when the guard was touched. */
 void target_close(struct tape_target *t);
 /* Applies it, with limits of the test's own when conf is given. */
 int target_apply(struct tape_target *t, const struct tape *tape,
 		 const struct decode_conf *dc, const struct layer_conf *lc,
 		 struct err *e);
+/* The tape ends, becomes the next layer, and is empty again; the test ends
+ * where it is none. */
+void target_layer(struct tape_target *t, struct tape *tape);

@@ -24,8 +24,7 @@ static struct tape tape;
 static int start(void **state)
 {
 	(void)state;
-	umask(0);
-	target_open(&target);
+	target_start(&target);
 	return 0;
 }
 
@@ -39,12 +38,7 @@ static int stop(void **state)
 
 static void apply(void)
 {
-	struct err e = { 0 };
-
-	tape_end(&tape);
-	if (target_apply(&target, &tape, NULL, NULL, &e) < 0)
-		fail_msg("%s", e.msg);
-	tape_free(&tape);
+	target_layer(&target, &tape);
 }
 
 /* The tape is refused in words that hold this. */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,9 +26,7 @@ static struct tape tape;
 static int start(void **state)
 {
 	(void)state;
-	umask(0);
-	setlocale(LC_CTYPE, "C.UTF-8");
-	target_open(&target);
+	target_start(&target);
 	return 0;
 }
 
@@ -44,12 +41,7 @@ static int stop(void **state)
 /* The tape becomes the next layer, and is empty again. */
 static void apply(void)
 {
-	struct err e = { 0 };
-
-	tape_end(&tape);
-	if (target_apply(&target, &tape, NULL, NULL, &e) < 0)
-		fail_msg("%s", e.msg);
-	tape_free(&tape);
+	target_layer(&target, &tape);
 }
 
 static struct stat at(const char *name)
