@@ -50,6 +50,10 @@ runs_not() { ! runs "$@"; }
 	refused 125 'unknown flag: --zzz' -- stop --zzz job
 	refused 125 "'x' in -x" -- rm -x job
 	refused 125 'needs an argument: --name' -- create --name
+	refused 125 "cannot specify both --restart and --rm" -- \
+		run --rm --restart always "$IMAGE" true
+	refused 125 "invalid restart policy 'maybe'" -- \
+		create --restart maybe "$IMAGE" true
 	refused 125 "'nothing' must be true or false" -- run --rm=nothing "$IMAGE" x
 	refused 125 "'vial rm' needs a BOX" -- rm
 	refused 125 "'vial exec' needs a BOX" -- exec job

@@ -155,8 +155,8 @@
 		    "a guest has a kernel of its own"),                        \
 	OPT_IGNORED(0, "cpu-shares", "N", NULL,                                \
 		    "a guest has CPUs of its own"),                            \
-	OPT_IGNORED(0, "restart", "POLICY", "no",                              \
-		    "nobody starts a box again by itself"),                    \
+	OPT_JUDGED(0, "restart", spec_restart, "POLICY", "no",                 \
+		   "nobody starts a box again by itself"),                     \
 	OPT_IGNORED(0, "ipc", "MODE", "private|shareable|none|",               \
 		    "a box shares no kernel"),                                 \
 	OPT_IGNORED(0, "pid", "MODE", "",                                      \

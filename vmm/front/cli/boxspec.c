@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/boxspec.h"
 
+#include "base/log.h"
 #include "cli/imagedisk.h"
 #include "box/create.h"
 
@@ -20,5 +21,8 @@ int boxspec_take(struct spec *s, int argc, char **argv, bool *misused,
 	if (spec_check(s, e) < 0)
 		return -e->code;
 	*misused = false;
+	if (s->restart)
+		log_warn("--restart is ignored: nobody starts a box again by "
+			 "itself");
 	return box_volumes_from(s, e);
 }

@@ -60,8 +60,13 @@ static bool one_of(const char *value, const char *list)
 }
 
 /* An option of docker's that no box has a use for. */
-static int set_foreign(const struct opt *o, const char *value, struct err *e)
+static int set_foreign(const struct opt *o, const char *value, void *what,
+		       struct err *e)
 {
+	/* Who judges it warns, too. */
+	if (o->set)
+		return o->set(what, value, e) < 0 ? err_wrap(e, "--%s", o->name)
+						  : 0;
 	if (one_of(value, o->fine))
 		return 0;
 	if (o->kind == OPT_KIND_REFUSED)
@@ -83,7 +88,7 @@ static int set_flag(const struct opt *o, const char *value, void *what,
 			       "or false",
 			       o->name, value);
 	if (o->kind != OPT_KIND_OWN)
-		return on ? set_foreign(o, "true", e) : 0;
+		return on ? set_foreign(o, "true", what, e) : 0;
 	*(bool *)((char *)what + o->flag - 1) = on;
 	return 0;
 }
@@ -92,7 +97,7 @@ static int set_value(const struct opt *o, const char *value, void *what,
 		     struct err *e)
 {
 	if (o->kind != OPT_KIND_OWN)
-		return set_foreign(o, value, e);
+		return set_foreign(o, value, what, e);
 	if (o->str) {
 		*(const char **)(void *)((char *)what + o->str - 1) = value;
 		return 0;

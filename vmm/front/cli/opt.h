@@ -67,6 +67,12 @@ struct opt {
 		.name = (n), .letter = (l), .kind = OPT_KIND_IGNORED,          \
 		.arg = (a), .help = (why), .fine = (f)                         \
 	}
+/* One whose value is looked at all the same; the warning is its owner's. */
+#define OPT_JUDGED(l, n, fn, a, f, why)                                        \
+	{                                                                      \
+		.name = (n), .letter = (l), .kind = OPT_KIND_IGNORED,          \
+		.arg = (a), .help = (why), .fine = (f), .set = (fn)            \
+	}
 #define OPT_REFUSED(l, n, a, f, why)                                           \
 	{                                                                      \
 		.name = (n), .letter = (l), .kind = OPT_KIND_REFUSED,          \

@@ -75,14 +75,18 @@ static void check_parts(struct check *c)
 	char path[PATH_MAX];
 	struct err e;
 
-	for (int part = 0; part < WHERE_NPARTS; part++)
-		if (where_part(part, path, &e) < 0) {
-			found(c, CHECK_FAIL, "%s", e.msg);
-			remedy(c, "run 'make', or set VIAL_LIBDIR to where "
-				  "the parts are");
-			return;
-		}
 	found(c, CHECK_OK, "monitor, initramfs and kernel found");
+	for (int part = 0; part < WHERE_NPARTS && c->level != CHECK_FAIL;
+	     part++) {
+		bool needed = part != WHERE_FETCH;
+
+		if (where_part(part, path, &e) == 0)
+			continue;
+		found(c, needed ? CHECK_FAIL : CHECK_WARN, "%s%s", e.msg,
+		      needed ? "" : " (only 'pull', 'push' and 'login' do)");
+		remedy(c, "run 'make', or set VIAL_LIBDIR to where "
+			  "the parts are");
+	}
 }
 
 /* In a child: a namespace cannot be given back. */

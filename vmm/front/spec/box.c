@@ -181,6 +181,30 @@ int spec_stop_signal(void *spec, const char *text, struct err *e)
 	return 0;
 }
 
+/* "on-failure:3" says how often at most. */
+int spec_restart(void *spec, const char *text, struct err *e)
+{
+	static const char *const known[] = { "", "no", "always",
+					     "unless-stopped", "on-failure" };
+	size_t len = strcspn(text, ":"), i = 0;
+	const char *count = text[len] ? text + len + 1 : NULL;
+
+	while (i < ARRAY_LEN(known) &&
+	       (strlen(known[i]) != len || strncmp(text, known[i], len) != 0))
+		i++;
+	if (i == ARRAY_LEN(known))
+		return err_set(e, EINVAL, "invalid restart policy '%.64s'",
+			       text);
+	if (count && (i != ARRAY_LEN(known) - 1 || !*count ||
+		      count[strspn(count, "0123456789")] != '\0'))
+		return err_set(e, EINVAL,
+			       "invalid restart policy '%.64s': a number of "
+			       "times is only for on-failure",
+			       text);
+	((struct spec *)spec)->restart = i < 2 ? NULL : text;
+	return 0;
+}
+
 /* Also how long a time-out leaves between TERM and KILL. */
 int spec_stop_timeout(void *spec, const char *text, struct err *e)
 {

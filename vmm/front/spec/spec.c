@@ -365,6 +365,31 @@ int spec_log_level(void *spec, const char *text, struct err *e)
 	return 0;
 }
 
+/* Two options of which one would have to be forgotten. */
+static int contradiction(const struct spec *s, struct err *e)
+{
+	if (s->quiet && s->debug)
+		return err_set(e, EINVAL,
+			       "--quiet and --debug contradict each other");
+	if (s->detach && s->attach.n > 0)
+		return err_set(e, EINVAL,
+			       "conflicting options: cannot specify both "
+			       "--attach and --detach");
+	if (s->detach && s->json)
+		return err_set(e, EINVAL,
+			       "conflicting options: --detach does not wait "
+			       "for the result that --json writes");
+	if (s->rm && s->restart)
+		return err_set(e, EINVAL,
+			       "conflicting options: cannot specify both "
+			       "--restart and --rm");
+	if (s->health.none && s->health.cmd)
+		return err_set(e, EINVAL,
+			       "--no-healthcheck conflicts with --health-* "
+			       "options");
+	return 0;
+}
+
 int spec_command(struct spec *s, int argc, char **argv, struct err *e)
 {
 	if (argc < 1)
@@ -381,28 +406,8 @@ int spec_command(struct spec *s, int argc, char **argv, struct err *e)
 	for (int i = 1; i < argc; i++)
 		if (strv_add(&s->argv, argv[i]) < 0)
 			return no_memory(e);
-	return 0;
-}
-
-/* Two options of which one would have to be forgotten. */
-static int contradiction(const struct spec *s, struct err *e)
-{
-	if (s->quiet && s->debug)
-		return err_set(e, EINVAL,
-			       "--quiet and --debug contradict each other");
-	if (s->detach && s->attach.n > 0)
-		return err_set(e, EINVAL,
-			       "conflicting options: cannot specify both "
-			       "--attach and --detach");
-	if (s->detach && s->json)
-		return err_set(e, EINVAL,
-			       "conflicting options: --detach does not wait "
-			       "for the result that --json writes");
-	if (s->health.none && s->health.cmd)
-		return err_set(e, EINVAL,
-			       "--no-healthcheck conflicts with --health-* "
-			       "options");
-	return 0;
+	/* Before anything is looked for, let alone pulled. */
+	return contradiction(s, e);
 }
 
 int spec_check(const struct spec *s, struct err *e)

@@ -103,6 +103,7 @@ struct spec {
 	uint64_t stop_timeout_ms;
 	struct spec_log log;
 	struct spec_health health;
+	const char *restart;			/* NULL: none; only judged */
 	const char *cidfile;
 	const char *detach_keys;		/* NULL: ctrl-p,ctrl-q */
 	bool detach, no_sig_proxy;
@@ -159,6 +160,7 @@ int spec_platform(void *spec, const char *text, struct err *e);
 int spec_pull(void *spec, const char *text, struct err *e);
 int spec_stop_signal(void *spec, const char *text, struct err *e);
 int spec_stop_timeout(void *spec, const char *text, struct err *e);
+int spec_restart(void *spec, const char *text, struct err *e);
 int spec_attach(void *spec, const char *text, struct err *e);
 int spec_log_driver(void *spec, const char *text, struct err *e);
 int spec_log_opt(void *spec, const char *text, struct err *e);

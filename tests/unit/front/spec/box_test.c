@@ -182,6 +182,22 @@ static void processes(void **state)
 		"99999999999999999999");
 }
 
+static void restarting(void **state)
+{
+	static const char *const fine[] = { "always", "unless-stopped",
+					    "on-failure", "on-failure:5" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+		assert_int_equal(spec_restart(&s, fine[i], &e), 0);
+		assert_string_equal(s.restart, fine[i]);
+	}
+	assert_int_equal(spec_restart(&s, "", &e), 0);
+	assert_null(s.restart);
+	REFUSED(spec_restart, "maybe", "on-failure:", "on-failure:x",
+		"always:3", "n", "no:1", "Always");
+}
+
 static void stopping(void **state)
 {
 	uint64_t grace;
@@ -283,9 +299,9 @@ int main(void)
 		T(marks),	 T(marks_from_a_file),
 		T(capabilities), T(hosts),
 		T(sysctls),	 T(security),
-		T(processes),	 T(stopping),
-		T(attaching),	 T(logs),
-		T(health),
+		T(processes),	 T(restarting),
+		T(stopping),	 T(attaching),
+		T(logs),	 T(health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,6 +308,13 @@ static void contradictions(void **state)
 	s.health.none = true;
 	assert_true(spec_check(&s, &e) < 0);
 	s.health.none = false;
+	s.rm = true;
+	assert_int_equal(spec_restart(&s, "no", &e), 0);
+	assert_int_equal(spec_check(&s, &e), 0);
+	assert_int_equal(spec_restart(&s, "on-failure:3", &e), 0);
+	assert_true(spec_check(&s, &e) < 0);
+	s.rm = false;
+	assert_int_equal(spec_check(&s, &e), 0);
 	s.detach_keys = "ctrl-1";
 	assert_true(spec_check(&s, &e) < 0);
 }
