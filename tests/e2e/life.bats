@@ -95,6 +95,7 @@ is() { [[ $(vial inspect -f '{{.State.Status}}' "$1") == "$2" ]]; }
 	vrun -0 vial unpause one
 	is one running
 	vrun -0 vial rename one two
+	vrun -1 vial rename two two
 	vrun -1 vial kill one
 	vrun -0 vial restart -t 1 two
 	is two running

@@ -109,6 +109,14 @@ ps_is()
 	[ "$stderr" = 'Error: No such object: nobody' ]
 	vrun -1 vial inspect -f '{{.Name}}' nobody live
 	[ "$output" = /live ]
+	vrun -0 vial volume create held
+	vrun -0 vial inspect -f '{{.Name}}' live held
+	[ "$output" = $'/live\nheld' ]
+	vrun -1 vial inspect --type volume -f '{{.Name}}' live
+	[ "$stderr" = 'Error: No such volume: live' ]
+	vrun -1 vial inspect --type image held
+	[ "$stderr" = 'Error: No such image: held' ]
+	vrun -0 vial volume rm held
 	vrun -1 vial inspect -f '{{.Nonsense}}' live
 	one_line Nonsense
 }

@@ -474,6 +474,10 @@ int state_rename(const struct box *b, struct box_info *info, const char *name,
 	struct folders f;
 	int r;
 
+	if (strcmp(name, info->name) == 0)
+		return err_set(e, EINVAL,
+			       "Renaming a box with the same name as its "
+			       "current name");
 	if (folders_open(&f, e) < 0)
 		return -e->code;
 	snprintf(next.name, sizeof(next.name), "%s", name);

@@ -5,6 +5,7 @@
 #include "cli/imagerow.h"
 #include "image/ref.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,5 +118,27 @@ json_t *imagejson(const struct image *img, const struct catalog *c)
 	json_object_set_new(o, "Metadata",
 			    json_pack("{s:s}", "LastTagTime",
 				      human_rfc3339(added, 0, buf)));
+	return o;
+}
+
+json_t *imagejson_find(const char *what, struct err *e)
+{
+	struct catalog c;
+	struct image img;
+	struct store s;
+	json_t *o = NULL;
+
+	if (imagerow_store(&s, e) < 0)
+		return NULL;
+	if (catalog_load(&s, &c, e) == 0) {
+		if (image_open(&s, what, &img, e) == 0) {
+			o = imagejson(&img, &c);
+			image_fini(&img);
+			if (!o)
+				err_set(e, ENOMEM, "out of memory");
+		}
+		catalog_fini(&c);
+	}
+	store_close(&s);
 	return o;
 }

@@ -10,3 +10,5 @@
 /* The names are those of all entries of the catalog with the image's ID. The
  * caller owns it; NULL: out of memory. */
 json_t *imagejson(const struct image *img, const struct catalog *c);
+/* The one in the store that what calls; -ENOENT in e->code: there is none. */
+json_t *imagejson_find(const char *what, struct err *e);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vial inspect: all there is to know about boxes. */
+/* vial inspect: all there is to know about boxes, images and volumes. */
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
+#include "cli/imagejson.h"
 #include "cli/portrow.h"
 #include "cli/tmpl.h"
+#include "cli/volume.h"
 #include "box/create.h"
 
 #include <errno.h>
@@ -16,25 +18,32 @@
 #include <unistd.h>
 
 struct inspect {
-	const char *format;
+	const char *format, *type;
 	bool size;
 };
 
 static int set_type(void *what, const char *value, struct err *e)
 {
-	(void)what;
-	if (!*value || strcmp(value, "container") == 0 ||
-	    strcmp(value, "box") == 0)
-		return 0;
-	return err_set(e, EINVAL, "'%s': there are only boxes (container)",
-		       value);
+	static const char *const types[] = { "container", "image", "volume" };
+	struct inspect *in = what;
+
+	if (strcmp(value, "box") == 0)
+		value = types[0];
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(value, types[i]) == 0)
+			in->type = types[i];
+	return !*value || in->type
+		     ? 0
+		     : err_set(e, EINVAL,
+			       "'%s' is not container, image or volume", value);
 }
 
 static const struct opt opts[] = {
 	OPT_STR('f', "format", struct inspect, format, "TEMPLATE",
 		"A Go template, or 'json'"),
 	OPT_FLAG('s', "size", struct inspect, size, "And what its disk takes"),
-	OPT_SET(0, "type", set_type, "TYPE", "container, and nothing else"),
+	OPT_SET(0, "type", set_type, "TYPE",
+		"Only a container (a box), an image or a volume"),
 	OPT_END
 };
 
@@ -64,7 +73,8 @@ static void add_size(json_t *o, const struct box *b, const struct spec *s)
 		json_integer((disk.st_blocks + root.st_blocks) * 512));
 }
 
-static json_t *look(const struct inspect *in, const char *what, struct err *e)
+static json_t *look_box(const struct inspect *in, const char *what,
+			struct err *e)
 {
 	char path[PATH_MAX];
 	struct box_info info;
@@ -90,6 +100,29 @@ static json_t *look(const struct inspect *in, const char *what, struct err *e)
 	return o;
 }
 
+static bool wanted(const struct inspect *in, const char *type)
+{
+	return !in->type || strcmp(in->type, type) == 0;
+}
+
+/* In docker's order. What is there and cannot be shown is an error. */
+static json_t *look(const struct inspect *in, const char *what, struct err *e)
+{
+	json_t *o = NULL;
+
+	err_set(e, ENOENT, "No such %s: %s", in->type ? in->type : "object",
+		what);
+	if (wanted(in, "container"))
+		o = look_box(in, what, e);
+	if (!o && e->code == ENOENT && wanted(in, "image"))
+		o = imagejson_find(what, e);
+	/* What cannot be an image's name may be a volume's. */
+	if (!o && (e->code == ENOENT || e->code == EINVAL) &&
+	    wanted(in, "volume"))
+		o = volume_json(what, e);
+	return o;
+}
+
 /* The first that fails says so; those that are there are shown. */
 static int collect(const struct inspect *in, char **words, int n, json_t *all)
 {
@@ -102,8 +135,8 @@ static int collect(const struct inspect *in, char **words, int n, json_t *all)
 		if (o)
 			json_array_append_new(all, o);
 		else if (e.code == ENOENT)
-			fprintf(stderr, "Error: No such object: %s\n",
-				words[i]);
+			fprintf(stderr, "Error: No such %s: %s\n",
+				in->type ? in->type : "object", words[i]);
 		else
 			cmd_error(&e);
 		if (!o)
@@ -139,6 +172,7 @@ const struct cmd cmd_inspect = {
 	.name = "inspect",
 	.usage = "[OPTIONS] BOX...",
 	.summary = "Show all there is to know about boxes, as JSON.",
+	.more = "Where no box has the name, an image or a volume that does.\n",
 	.opts = opts,
 	.mixed = true,
 	.example = "vial inspect -f '{{.State.Status}}' job\n",

@@ -46,26 +46,41 @@ static json_t *describe(const struct volume_info *v,
 			 users(u, v->name));
 }
 
+json_t *volume_json(const char *name, struct err *e)
+{
+	struct volume_uses uses;
+	struct volume_info v;
+	json_t *o = NULL;
+
+	if (volume_use_scan(&uses, e) < 0)
+		return NULL;
+	if (volume_get(name, &v, e) == 0) {
+		o = describe(&v, &uses);
+		volume_info_fini(&v);
+		if (!o)
+			err_set(e, ENOMEM, "out of memory");
+	}
+	volume_use_fini(&uses);
+	return o;
+}
+
 /* The first that fails says so; those that are there are shown. */
-static int collect(const struct volume_uses *u, char **words, int n,
-		   json_t *all)
+static int collect(char **words, int n, json_t *all)
 {
 	int status = 0;
 
 	for (int i = 0; i < n; i++) {
 		struct err e = { 0 };
-		struct volume_info v;
+		json_t *o = volume_json(words[i], &e);
 
-		if (volume_get(words[i], &v, &e) == 0) {
-			json_array_append_new(all, describe(&v, u));
-			volume_info_fini(&v);
-			continue;
-		}
-		if (e.code == ENOENT)
+		if (o)
+			json_array_append_new(all, o);
+		else if (e.code == ENOENT)
 			fprintf(stderr, "Error: %s\n", e.msg);
 		else
 			cmd_error(&e);
-		status = CMD_ERROR;
+		if (!o)
+			status = CMD_ERROR;
 	}
 	return status;
 }
@@ -73,7 +88,6 @@ static int collect(const struct volume_uses *u, char **words, int n,
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
-	struct volume_uses uses;
 	struct err e = { 0 };
 	int status, first = cmd_parse(c, argc, argv, &in, &status);
 	json_t *all;
@@ -86,14 +100,11 @@ static int inspect_main(const struct cmd *c, int argc, char **argv)
 		tmpl_free(tmpl_new(in.format, &e));
 	if (e.code)
 		return cmd_misused(c, &e);
-	if (volume_use_scan(&uses, &e) < 0)
-		return cmd_error(&e);
 	all = json_array();
-	status = collect(&uses, argv + first, argc - first, all);
+	status = collect(argv + first, argc - first, all);
 	if (tmpl_print_all(in.format, all, &e) < 0)
 		status = cmd_error(&e);
 	json_decref(all);
-	volume_use_fini(&uses);
 	return fflush(stdout) == 0 ? status : CMD_ERROR;
 }
 

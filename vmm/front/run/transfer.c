@@ -319,10 +319,14 @@ int transfer_run(struct transfer *t, struct box *b, struct box_info *info,
 		 struct err *e)
 {
 	struct visitor me = { .t = t };
+	struct stat st;
 	int r = 1;
 
 	/* A stream that breaks is an error like others. */
 	signal(SIGPIPE, SIG_IGN);
+	/* No guest is booted for what is not there. */
+	if (t->in && strcmp(t->host, "-") != 0 && lstat(t->host, &st) < 0)
+		return err_sys(e, "%s", t->host);
 	if (!runs(info)) {
 		r = visit_box(b, info, in_visited, &me, e);
 		if (r == 0 && me.r < 0)

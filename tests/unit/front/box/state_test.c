@@ -155,7 +155,7 @@ static void renames(void **state)
 	assert_non_null(strstr(e.msg, "Conflict"));
 	assert_string_equal(one.name, "one");
 	assert_int_equal(state_find("one", &found, &e), 0);
-	assert_int_equal(state_rename(&a, &one, "one", &e), 0);
+	assert_int_equal(state_rename(&a, &one, "one", &e), -EINVAL);
 	assert_int_equal(state_rename(&a, &one, "three", &e), 0);
 	assert_string_equal(one.name, "three");
 	assert_int_equal(state_find("one", &found, &e), -ENOENT);
