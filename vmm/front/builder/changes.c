@@ -33,6 +33,15 @@ static bool is_used(int fd)
 	       memcmp(head, magic, sizeof(head)) == 0;
 }
 
+static bool has_written(const struct box *b)
+{
+	autoclose int fd =
+		openat(b->dir, "disk", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* What cannot be opened is the work's to say. */
+	return fd < 0 ? errno != ENOENT : is_used(fd);
+}
+
 static int add_disk(struct boxmounts *m, int fd, bool above, struct err *e)
 {
 	unsigned i = m->ndisks;
@@ -68,14 +77,15 @@ static int add_written(struct boxmounts *m, const struct box *b,
 	return add_disk(m, take_fd(&fd), true, e);
 }
 
-/* An image that is a file of the user's is nobody's base: all is new then. */
+/* An image that is a file of the user's is nobody's base: in a layer all is
+ * new then. */
 static int open_disks(struct build *w, const struct box *b,
 		      const struct box_info *info, const struct spec *s,
-		      struct err *e)
+		      enum changes_form form, struct err *e)
 {
 	const char *path = s->image_path ? s->image_path : s->image;
 
-	if (s->image_id) {
+	if (s->image_id || form == CHANGES_LIST) {
 		w->image = disk_open_image(path, e);
 		w->scratch = w->image < 0 ? -1 : disk_open_overlay(e);
 		if (w->scratch < 0)
@@ -128,7 +138,7 @@ static int work(const struct box *b, const struct box_info *info,
 	w.argv = make_words(how->form, &w.argc);
 	if (w.argc < 3)
 		err_set(e, ENOMEM, "out of memory");
-	else if (open_disks(&w, b, info, s, e) == 0)
+	else if (open_disks(&w, b, info, s, how->form, e) == 0)
 		return build_run(&w, e);
 	build_fini(&w);
 	return -e->code;
@@ -200,6 +210,9 @@ int changes_read(struct box *b, struct box_info *info, const struct spec *s,
 
 	if (r < 0)
 		return r;
+	/* One that has written nothing has nothing to list. */
+	if (r == 0 && how->form == CHANGES_LIST && !has_written(b))
+		return 0;
 	return r > 0 ? read_running(b, info, s, how, e)
 		     : work(b, info, s, how, e);
 }

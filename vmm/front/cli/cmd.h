@@ -38,7 +38,7 @@ extern const struct cmd cmd_run, cmd_create, cmd_start, cmd_exec, cmd_attach,
 	cmd_stop, cmd_kill, cmd_restart, cmd_pause, cmd_unpause, cmd_wait,
 	cmd_rename, cmd_ps, cmd_logs, cmd_rm, cmd_doctor, cmd_version;
 
-extern const struct cmd cmd_port, cmd_completion, cmd_cp;
+extern const struct cmd cmd_diff, cmd_port, cmd_completion, cmd_cp;
 extern const struct cmd cmd_inspect;
 
 extern const struct cmd cmd_events, cmd_top, cmd_stats, cmd_prune;

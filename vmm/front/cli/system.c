@@ -16,11 +16,11 @@ const struct cmd cmd_system = {
 };
 
 static const struct cmd *const container_commands[] = {
-	&cmd_attach,  &cmd_commit, &cmd_cp,	&cmd_create,  &cmd_exec,
-	&cmd_inspect, &cmd_kill,   &cmd_logs,	&cmd_pause,   &cmd_port,
-	&cmd_prune,   &cmd_ps,	   &cmd_rename, &cmd_restart, &cmd_rm,
-	&cmd_run,     &cmd_start,  &cmd_stats,	&cmd_stop,    &cmd_top,
-	&cmd_unpause, &cmd_wait,   NULL,
+	&cmd_attach, &cmd_commit,  &cmd_cp,    &cmd_create, &cmd_diff,
+	&cmd_exec,   &cmd_inspect, &cmd_kill,  &cmd_logs,   &cmd_pause,
+	&cmd_port,   &cmd_prune,   &cmd_ps,    &cmd_rename, &cmd_restart,
+	&cmd_rm,     &cmd_run,	   &cmd_start, &cmd_stats,  &cmd_stop,
+	&cmd_top,    &cmd_unpause, &cmd_wait,  NULL,
 };
 
 const struct cmd cmd_container = {
