@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/settings.h"
 #include "box/netd.h"
+#include "box/netegress.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -77,7 +78,7 @@ static int start_default(struct boxnet *n, const struct spec *s,
 		return 0;
 	if (nat.code)
 		*e = nat;
-	if (s->publish.n > 0)
+	if (s->publish.n > 0 || netegress_wanted(s))
 		return -e->code;
 	snprintf(n->missing, sizeof(n->missing), "%.199s", e->msg);
 	return 0;

@@ -2,6 +2,7 @@
 #include "box/netd.h"
 
 #include "base/auto.h"
+#include "box/netegress.h"
 #include "box/where.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
@@ -25,20 +26,15 @@
 #define FD_RECORD 5
 #define FD_END 6
 
-/* What it writes for the user; -1: nothing. */
-struct files {
-	int log, record;
-};
-
 /* ---- the child ---- */
 
-static void child(const char *program, int sock, int log, const struct files *f,
-		  pid_t parent)
+static void child(const char *program, int sock, int log,
+		  const struct netegress *g, pid_t parent)
 {
 	char *const argv[] = { (char[]){ "vial-netd" }, NULL };
 	char *const env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int from[FD_END] = { null, null, log, sock, f->log, f->record };
+	int from[FD_END] = { null, null, log, sock, g->log, g->record };
 	sigset_t none;
 
 	/* Undone when it changes its user; the socket's end is what counts. */
@@ -61,7 +57,7 @@ static void child(const char *program, int sock, int log, const struct files *f,
 	_exit(127);
 }
 
-static int spawn(struct boxnet *n, int log, const struct files *f,
+static int spawn(struct boxnet *n, int log, const struct netegress *g,
 		 struct err *e)
 {
 	char program[PATH_MAX];
@@ -75,7 +71,7 @@ static int spawn(struct boxnet *n, int log, const struct files *f,
 	n->sock = s[0];
 	n->pid = fork();
 	if (n->pid == 0)
-		child(program, s[1], log, f, self);
+		child(program, s[1], log, g, self);
 	close(s[1]);
 	if (n->pid > 0)
 		return 0;
@@ -110,17 +106,8 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 	return 0;
 }
 
-static void put_egress(Vial__Net__Egress *g, const struct spec *s)
-{
-	vial__net__egress__init(g);
-	g->rules = s->egress.v;
-	g->n_rules = s->egress.n;
-	g->log_fd = s->egress_log.n ? FD_LOG : 0;
-	g->record_fd = s->egress_record.n ? FD_RECORD : 0;
-}
-
 static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
-	       const char *id, struct err *e)
+	       const struct netegress *g, const char *id, struct err *e)
 {
 	struct request r = { .m = VIAL__NET__REQUEST__INIT };
 	Vial__Net__Egress egress;
@@ -132,7 +119,7 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 						    : VIAL__NET__MODE__USER;
 	r.m.mac.data = (uint8_t *)(uintptr_t)n->info.mac;
 	r.m.mac.len = sizeof(n->info.mac);
-	put_egress(&egress, s);
+	netegress_put(g, s, FD_LOG, FD_RECORD, &egress);
 	r.m.egress = &egress;
 	r.m.servers = s->dns.v;
 	r.m.n_servers = s->dns.n;
@@ -233,57 +220,31 @@ static int hear(struct boxnet *n, struct chan *c, struct err *e)
 	return r;
 }
 
-static int open_file(const struct strv *path, struct err *e)
+static int start(struct boxnet *n, const struct spec *s, const char *id,
+		 int log, const struct netegress *g, struct err *e)
 {
-	int fd = -1;
+	struct chan c;
+	int r;
 
-	if (path->n == 0)
-		return -1;
-	fd = open(path->v[0],
-		  O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC |
-			  O_NOCTTY,
-		  0666);
-	return fd < 0 ? err_sys(e, "%s", path->v[0]) : fd;
-}
-
-static int open_files(struct files *f, const struct spec *s, struct err *e)
-{
-	f->log = open_file(&s->egress_log, e);
-	if (s->egress_log.n && f->log < 0)
-		return err_wrap(e, "--egress-log");
-	f->record = open_file(&s->egress_record, e);
-	if (s->egress_record.n && f->record < 0)
-		return err_wrap(e, "--egress record");
-	return 0;
-}
-
-static void close_files(struct files *f)
-{
-	if (f->log >= 0)
-		close(f->log);
-	if (f->record >= 0)
-		close(f->record);
+	if (spawn(n, log, g, e) < 0)
+		return -e->code;
+	chan_init(&c, n->sock);
+	r = ask(n, &c, s, g, id, e);
+	if (r == 0)
+		r = hear(n, &c, e);
+	chan_fini(&c);
+	return r;
 }
 
 int netd_start(struct boxnet *n, const struct spec *s, const char *id, int log,
 	       struct err *e)
 {
-	struct files f = { -1, -1 };
-	struct chan c;
-	int r = open_files(&f, s, e);
+	struct netegress g;
+	int r = netegress_open(&g, s, e);
 
 	if (r == 0)
-		r = spawn(n, log, &f, e);
-	close_files(&f);
-	if (r < 0) {
-		boxnet_close(n);
-		return r;
-	}
-	chan_init(&c, n->sock);
-	r = ask(n, &c, s, id, e);
-	if (r == 0)
-		r = hear(n, &c, e);
-	chan_fini(&c);
+		r = start(n, s, id, log, &g, e);
+	netegress_close(&g);
 	if (r < 0)
 		boxnet_close(n);
 	return r;
