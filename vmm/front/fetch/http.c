@@ -345,6 +345,14 @@ static void absolute(const char *from, struct http_res *res)
 	curl_url_cleanup(u);
 }
 
+/* The other side speaks https, and is not who it says, or we are not. */
+static bool is_certificate(CURLcode r)
+{
+	return r == CURLE_PEER_FAILED_VERIFICATION ||
+	       r == CURLE_SSL_CERTPROBLEM || r == CURLE_SSL_ISSUER_ERROR ||
+	       r == CURLE_SSL_CACERT_BADFILE;
+}
+
 static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
 {
 	if (c->refused)
@@ -354,8 +362,11 @@ static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
 	/* The error's text was long: there is an answer, if not all of it. */
 	if (r == CURLE_WRITE_ERROR && c->text_len > 0)
 		return 0;
-	return err_set(e, is_passing(r) ? EAGAIN : EIO, "%.160s",
-		       *text ? text : curl_easy_strerror(r));
+	return err_set(e,
+		       is_passing(r)	  ? EAGAIN
+		       : is_certificate(r) ? EKEYREJECTED
+					   : EIO,
+		       "%.160s", *text ? text : curl_easy_strerror(r));
 }
 
 /* Headers go with the request; away from its host, none of those that say who

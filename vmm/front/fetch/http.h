@@ -73,7 +73,8 @@ struct http_res {
 void http_set_patience(unsigned seconds);
 
 /* 0: there was an answer, whatever it was. -EAGAIN: the connection failed in a
- * way that may be gone the next time. */
+ * way that may be gone the next time; -EKEYREJECTED: a certificate is no good;
+ * -EIO: for another reason. */
 int http_do(const struct http_conf *c, const struct http_req *req,
 	    struct http_res *res, struct err *e);
 

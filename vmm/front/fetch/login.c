@@ -39,7 +39,7 @@ static int first(struct attempt *a, struct http_res *res, struct err *e)
 {
 	int r = get(a, NULL, res, e);
 
-	if (r == 0 || !a->conf.plain)
+	if ((r != -EIO && r != -EAGAIN) || !a->conf.plain)
 		return r;
 	a->scheme = "http";
 	return get(a, NULL, res, e);
