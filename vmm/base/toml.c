@@ -393,7 +393,10 @@ static json_t *next_of_array(struct toml *t, json_t *root)
 	list = json_object_get(at, name);
 	if (!list) {
 		list = json_array();
-		json_object_set_new(at, name, list);
+		if (json_object_set_new(at, name, list) < 0) {
+			bad(t, "a key is not UTF-8");
+			return NULL;
+		}
 	}
 	v = json_is_array(list) ? json_object() : NULL;
 	if (json_array_append_new(list, v) < 0) {

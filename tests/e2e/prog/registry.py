@@ -180,6 +180,94 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return True
 
+    def made(self, what, ref):
+        """Manifests that a test has written: made/NAME."""
+        if what != "manifests" or ref.startswith("sha256:"):
+            return False
+        data = (LAYOUT / "made" / self.path.split("/")[3]).read_bytes()
+        kind = json.loads(data).get("mediaType", "application/octet-stream")
+        self.say(200, data, kind)
+        return True
+
+    def astray(self, what, ref):
+        """To what is no registry at all."""
+        self.say(302, b"", Location="file:///etc/passwd")
+        return True
+
+    def escapes(self, what, ref):
+        self.no(400, "a \x1b[31mred\nline\x07" + 5000 * "x")
+        return True
+
+    def headers(self, what, ref):
+        self.send_response(200)
+        try:
+            for i in range(100):
+                self.send_header(f"X-{i}", (1 << 20) * "x")
+                self.flush_headers()
+            self.end_headers()
+        except OSError:
+            pass
+        self.close_connection = True
+        return True
+
+    def closes(self, what, ref):
+        self.close_connection = True
+        return True
+
+    def garbage(self, what, ref):
+        self.wfile.write(b"\0\xff not http at all\r\n\r\n")
+        self.close_connection = True
+        return True
+
+    def always(self, what, ref):
+        self.no(429, "too many requests", Retry_After="1")
+        return True
+
+    def fails(self, what, ref):
+        self.no(503, "not today")
+        return True
+
+    def short(self, what, ref):
+        """The same first bytes again and again, whatever is asked for."""
+        if what != "blobs":
+            return False
+        self.say(200, blob(ref)[:50], "application/octet-stream")
+        return True
+
+    def other(self, what, ref):
+        """Another range than the one that is asked for."""
+        if what != "blobs":
+            return False
+        if self.headers.get("Range"):
+            self.say(206, b"x", Content_Range="bytes 0-0/1000000")
+            return True
+        return self.drops(what, ref)
+
+    def endless(self, what, ref):
+        """A blob that does not end, without saying how long it is."""
+        if what != "blobs":
+            return False
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(1 << 20))
+        except OSError:
+            pass
+        self.close_connection = True
+        return True
+
+    def asks(self, what, ref):
+        """For a token, at a service that is none; or at no place at all."""
+        realm = {
+            "html": f"http://127.0.0.1:{ports[0]}/html",
+            "huge": f"http://127.0.0.1:{ports[0]}/huge",
+            "file": "file:///etc/passwd",
+            "long": "http://" + 1500 * "x",
+        }[self.path.split("/")[3]]
+        self.no(401, "who is it", WWW_Authenticate=f'Bearer realm="{realm}"')
+        return True
+
     def noblobs(self, what, ref):
         if what != "blobs":
             return False
@@ -221,7 +309,8 @@ class Handler(BaseHTTPRequestHandler):
         f.__name__: f
         for f in (
             html, circle, away, busy, huge, old, lying, longer, swapped,
-            drops, slow, stalls, noblobs, anew, basic, token,
+            made, astray, escapes, headers, closes, garbage, always, fails,
+            short, other, endless, asks, drops, slow, stalls, noblobs, anew, basic, token,
         )
     }
 
@@ -231,6 +320,12 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/token":
             self.log_message("")
             self.say(200, b'{"token": "t0k"}')
+            return
+        if path == "/html":
+            self.html("", "")
+            return
+        if path == "/huge":
+            self.huge("manifests", "")
             return
         if path == "/v2/":
             if not self.basic("", ""):
@@ -246,7 +341,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if what == "manifests":
                 ref = ref if ref.startswith("sha256:") else FIRST["digest"]
-                self.say(200, blob(ref), FIRST["mediaType"])
+                data = blob(ref)
+                kind = json.loads(data).get("mediaType", FIRST["mediaType"])
+                self.say(200, data, kind)
             else:
                 self.part(blob(ref))
         except OSError:

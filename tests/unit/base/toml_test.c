@@ -98,6 +98,9 @@ static void test_refused(void **state)
 	refused("a = 1\n[a]\n", 2, "table");
 	refused("a = 1\n[[a]]\n", 2, "table");
 	refused("a = []\n[a.b]\n", 2, "table");
+	refused("[[\"\xff\"]]", 1, "UTF-8");
+	refused("[\"\xff\"]", 1, "UTF-8");
+	refused("\"\xff\" = 1", 1, "UTF-8");
 	memset(deep, '[', sizeof(deep) - 1);
 	memcpy(deep, "a = ", 4);
 	deep[sizeof(deep) - 1] = '\0';

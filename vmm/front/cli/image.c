@@ -212,6 +212,8 @@ static int prune(struct prune *p, uint64_t *bytes, struct err *e)
 	r = drop_names(p, &s, e);
 	if (r == 0)
 		r = gc_run(&s, &st, say_deleted, p, e);
+	/* What was interrupted is not wanted any more. */
+	st.bytes += store_trim(&s, 0, 0);
 	store_close(&s);
 	if (p->gone)
 		printf("\n");

@@ -226,7 +226,7 @@ static json_t *entry_of(json_t *auths, const char *key)
 	return NULL;
 }
 
-static bool from_auths(json_t *root, const char *name, struct creds *c)
+bool creds_said(json_t *root, const char *name, struct creds *c)
 {
 	json_t *auths = json_object_get(root, "auths"), *o;
 	autofree char *key = strdup(name);
@@ -280,7 +280,7 @@ static int from_file(const char *path, const char *name, struct creds *c,
 	if (r <= 0)
 		return r;
 	snprintf(host, sizeof(host), "%.*s", (int)strcspn(name, "/"), name);
-	found = from_helper(root, host, c) || from_auths(root, name, c);
+	found = from_helper(root, host, c) || creds_said(root, name, c);
 	json_decref(root);
 	return found;
 }

@@ -12,10 +12,10 @@
 #include <time.h>
 
 #define REDIRECTS_MAX 8
-#define CONNECT_S     30L
-#define STALL_S	      60u
-#define STALL_BYTES   16L
-#define AGENT	      "vial/" VIAL_VERSION
+#define CONNECT_S 30L
+#define STALL_S 60u
+#define STALL_BYTES 16L
+#define AGENT "vial/" VIAL_VERSION
 
 /* Set before the first request. */
 static unsigned patience_s = STALL_S;
@@ -30,7 +30,7 @@ struct call {
 	bool begun;
 	size_t text_len;
 	struct err *e;
-	bool refused; /* body() said no */
+	bool refused;  /* body() said no */
 	uint64_t sent; /* of the file */
 };
 
@@ -363,7 +363,7 @@ static int failed(struct call *c, CURLcode r, const char *text, struct err *e)
 	if (r == CURLE_WRITE_ERROR && c->text_len > 0)
 		return 0;
 	return err_set(e,
-		       is_passing(r)	  ? EAGAIN
+		       is_passing(r)	   ? EAGAIN
 		       : is_certificate(r) ? EKEYREJECTED
 					   : EIO,
 		       "%.160s", *text ? text : curl_easy_strerror(r));

@@ -308,6 +308,15 @@ static int on_blob(void *ctx, uint64_t offset, const void *data, size_t len,
 	return 0;
 }
 
+/* An answer that is whole and too short every time is no failure of the
+ * connection. */
+static int gave_up(bool cut, struct err *e)
+{
+	if (cut)
+		e->code = EPROTO;
+	return -e->code;
+}
+
 int registry_blob(struct registry *r, const struct manifest_desc *d,
 		  uint64_t from,
 		  int (*body)(void *ctx, uint64_t offset, const void *data,
@@ -317,6 +326,7 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 	struct resume s = { .at = from, .body = body, .ctx = ctx };
 	char path[DIGEST_MAX + 32];
 	unsigned tries = 0;
+	bool cut; /* an answer that was whole, and too short */
 
 	snprintf(path, sizeof(path), "blobs/%s", d->digest.text);
 	for (unsigned starts = 0;; starts++) {
@@ -331,7 +341,8 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 		if (s.at > 0 && s.at == d->size)
 			return 0;
 		n = registry_ask(r, path, NULL, &req, &res, e);
-		if (n == 0 && s.at < d->size)
+		cut = n == 0 && s.at < d->size;
+		if (cut)
 			n = err_set(e, EAGAIN, "it ends after %llu bytes",
 				    (unsigned long long)s.at);
 		/* A range that is refused: once more, from the start. */
@@ -346,7 +357,7 @@ int registry_blob(struct registry *r, const struct manifest_desc *d,
 			return n;
 		tries = s.at > before ? 0 : tries + 1;
 		if (tries == r->tries || starts == STARTS_MAX)
-			return -e->code;
+			return gave_up(cut, e);
 		if (s.at <= before)
 			registry_wait(r, tries, &res);
 	}
