@@ -3,7 +3,9 @@
 
 #include "base/auto.h"
 #include "base/settings.h"
+#include "box/create.h"
 #include "box/netd.h"
+#include "box/network.h"
 #include "box/netegress.h"
 
 #include <errno.h>
@@ -12,6 +14,10 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* --network container:BOX */
+#define BOX_OF "container:"
+#define MODE_ROOM 300
 
 const char *boxnet_mode(const struct spec *s)
 {
@@ -32,15 +38,27 @@ static void make_mac(const char *id, uint8_t mac[NETINFO_MAC])
 static int start(struct boxnet *n, const char *mode, const struct spec *s,
 		 const struct box *b, int log, struct err *e)
 {
+	const struct netd_lan none = { .net = NULL };
+
 	snprintf(n->info.mode, sizeof(n->info.mode), "%s", mode);
-	if (netd_start(n, s, b->id, log, e) == 0)
+	if (netd_start(n, s, &none, b->id, log, e) == 0)
 		return 0;
 	snprintf(n->info.mode, sizeof(n->info.mode), "none");
 	return err_wrap(e, "network %s", mode);
 }
 
+static bool is_mode(const char *word)
+{
+	static const char *const modes[] = { "default", "none", "nat", "user" };
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (strcmp(word, modes[i]) == 0)
+			return true;
+	return false;
+}
+
 /* What vial.conf has for boxes that say nothing: [network] mode. */
-static int configured(char mode[16], struct err *e)
+static int configured(char mode[MODE_ROOM], struct err *e)
 {
 	json_t *all = settings_load(e);
 	const json_t *text =
@@ -52,7 +70,7 @@ static int configured(char mode[16], struct err *e)
 		      strcmp(word, "user") == 0);
 
 	if (known)
-		snprintf(mode, 16, "%s", word);
+		snprintf(mode, MODE_ROOM, "%s", word);
 	else if (all)
 		err_set(e, EINVAL,
 			"vial.conf: [network] mode is none of default, none, "
@@ -84,10 +102,62 @@ static int start_default(struct boxnet *n, const struct spec *s,
 	return 0;
 }
 
-int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
-		int log, struct err *e)
+/* The network that another box is on. */
+static int of_box(const char *what, struct network *net, struct err *e)
 {
-	char mode[16];
+	struct box_info info;
+	struct spec s;
+	struct box b;
+	int r;
+
+	if (state_find(what, &info, e) < 0 || state_open(&b, info.id, e) < 0)
+		return -e->code;
+	r = box_load(&b, &s, e);
+	if (r == 0 && (!s.network || is_mode(s.network) ||
+		       strncmp(s.network, BOX_OF, strlen(BOX_OF)) == 0))
+		r = err_set(e, EINVAL,
+			    "box %s is on no network of several boxes (vial "
+			    "network create)",
+			    what);
+	if (r == 0)
+		r = network_get(s.network, net, e);
+	spec_fini(&s);
+	state_close(&b);
+	return r;
+}
+
+static int start_network(struct boxnet *n, const struct spec *s,
+			 const struct box *b, const char *name, int log,
+			 struct err *e)
+{
+	const char *what = s->network;
+	bool box = strncmp(what, BOX_OF, strlen(BOX_OF)) == 0;
+	struct network net;
+	struct netd_lan lan = { .net = &net, .name = name };
+	int r;
+
+	if (geteuid() != 0)
+		return err_set(e, EPERM,
+			       "network %s: networks of several boxes are for "
+			       "root",
+			       what);
+	r = box ? of_box(what + strlen(BOX_OF), &net, e)
+		: network_get(what, &net, e);
+	if (r < 0)
+		return r;
+	snprintf(n->info.mode, sizeof(n->info.mode), "nat");
+	r = netd_start(n, s, &lan, b->id, log, e);
+	if (r < 0)
+		err_wrap(e, "network %s", net.name);
+	snprintf(n->info.network, sizeof(n->info.network), "%s", net.name);
+	network_fini(&net);
+	return r;
+}
+
+int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
+		const char *name, int log, struct err *e)
+{
+	char mode[MODE_ROOM];
 	int r;
 
 	*n = (struct boxnet)BOXNET_INIT;
@@ -102,6 +172,8 @@ int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
 		return r;
 	if (strcmp(mode, "default") == 0)
 		r = start_default(n, s, b, log, e);
+	else if (!is_mode(mode))
+		r = start_network(n, s, b, name, log, e);
 	else if (strcmp(mode, "none") != 0)
 		r = start(n, mode, s, b, log, e);
 	if (r == 0)

@@ -7,6 +7,7 @@
  *            the host allows it; when it allows neither, none and a warning
  *     nat    a network namespace, and rules of the host's (root)
  *     user   a network namespace, and pasta, without rights
+ *     NAME   nat, and a network of several boxes (network.h)
  *
  * vial-netd makes and holds it (net/netd.h): it is started here, answers when
  * all is there, and ends when its socket does, so with the keeper. */
@@ -40,10 +41,10 @@ struct boxnet {
 /* Of a box as its spec says it; "default" when that says nothing. */
 const char *boxnet_mode(const struct spec *s);
 
-/* For box b, of which the descriptor log takes what vial-netd has to say (-1:
+/* For box b of that name; the descriptor log takes what vial-netd has to say (-1:
  * nobody does). On failure nothing is left. */
 int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
-		int log, struct err *e);
+		const char *name, int log, struct err *e);
 /* The monitor has its descriptors; ours are closed. */
 void boxnet_hand_on(struct boxnet *n);
 void boxnet_close(struct boxnet *n);

@@ -7,6 +7,7 @@
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -84,6 +85,9 @@ static int spawn(struct boxnet *n, int log, const struct netegress *g,
 struct request {
 	Vial__Net__Request m;
 	Vial__Net__Port *port, **ports;
+	Vial__Net__Network lan;
+	char **names, short_id[BOX_SHORT_LEN + 1];
+	uint8_t ip[4];
 };
 
 static int put_ports(struct request *r, const struct spec_ports *p,
@@ -106,8 +110,44 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 	return 0;
 }
 
+/* One with no way out is one from where nothing may be reached. */
+static int put_lan(struct request *r, Vial__Net__Egress *g,
+		   const struct spec *s, const struct netd_lan *lan,
+		   const char *id, struct err *e)
+{
+	static char word[] = "none", *none[] = { word };
+	const struct network *n = lan->net;
+	size_t count = 0;
+
+	vial__net__network__init(&r->lan);
+	r->names = calloc(s->aliases.n + 3, sizeof(*r->names));
+	if (!r->names)
+		return err_set(e, ENOMEM, "out of memory");
+	snprintf(r->short_id, sizeof(r->short_id), "%.*s", BOX_SHORT_LEN, id);
+	r->names[count++] = r->short_id;
+	if (*lan->name)
+		r->names[count++] = (char *)(uintptr_t)lan->name;
+	for (size_t i = 0; i < s->aliases.n; i++)
+		r->names[count++] = s->aliases.v[i];
+	r->lan.names = r->names;
+	r->lan.n_names = count;
+	r->lan.id = (char *)(uintptr_t)n->id;
+	r->lan.subnet.data = (uint8_t *)(uintptr_t)n->subnet;
+	r->lan.subnet.len = sizeof(n->subnet);
+	r->lan.prefix = n->prefix;
+	if (s->ip && inet_pton(AF_INET, s->ip, r->ip) == 1)
+		r->lan.address = (ProtobufCBinaryData){ sizeof(r->ip), r->ip };
+	if (n->internal && s->egress.n == 0) {
+		g->rules = none;
+		g->n_rules = 1;
+	}
+	r->m.network = &r->lan;
+	return 0;
+}
+
 static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
-	       const struct netegress *g, const char *id, struct err *e)
+	       const struct netd_lan *lan, const struct netegress *g,
+	       const char *id, struct err *e)
 {
 	struct request r = { .m = VIAL__NET__REQUEST__INIT };
 	Vial__Net__Egress egress;
@@ -123,6 +163,8 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	r.m.egress = &egress;
 	r.m.servers = s->dns.v;
 	r.m.n_servers = s->dns.n;
+	if (lan->net && put_lan(&r, &egress, s, lan, id, e) < 0)
+		return -e->code;
 	done = put_ports(&r, &s->publish, e);
 	if (done == 0) {
 		done = chan_send(c, &r.m.base);
@@ -131,6 +173,7 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	}
 	free(r.port);
 	free(r.ports);
+	free(r.names);
 	return done;
 }
 
@@ -220,8 +263,9 @@ static int hear(struct boxnet *n, struct chan *c, struct err *e)
 	return r;
 }
 
-static int start(struct boxnet *n, const struct spec *s, const char *id,
-		 int log, const struct netegress *g, struct err *e)
+static int start(struct boxnet *n, const struct spec *s,
+		 const struct netd_lan *lan, const char *id, int log,
+		 const struct netegress *g, struct err *e)
 {
 	struct chan c;
 	int r;
@@ -229,21 +273,22 @@ static int start(struct boxnet *n, const struct spec *s, const char *id,
 	if (spawn(n, log, g, e) < 0)
 		return -e->code;
 	chan_init(&c, n->sock);
-	r = ask(n, &c, s, g, id, e);
+	r = ask(n, &c, s, lan, g, id, e);
 	if (r == 0)
 		r = hear(n, &c, e);
 	chan_fini(&c);
 	return r;
 }
 
-int netd_start(struct boxnet *n, const struct spec *s, const char *id, int log,
+int netd_start(struct boxnet *n, const struct spec *s,
+	       const struct netd_lan *lan, const char *id, int log,
 	       struct err *e)
 {
 	struct netegress g;
 	int r = netegress_open(&g, s, e);
 
 	if (r == 0)
-		r = start(n, s, id, log, &g, e);
+		r = start(n, s, lan, id, log, &g, e);
 	netegress_close(&g);
 	if (r < 0)
 		boxnet_close(n);

@@ -4,9 +4,17 @@
 
 #include "base/err.h"
 #include "box/boxnet.h"
+#include "box/network.h"
 #include "spec/spec.h"
+
+/* What a network of several boxes adds; net NULL: nothing. */
+struct netd_lan {
+	const struct network *net;
+	const char *name; /* of the box */
+};
 
 /* n->info.mode and mac say what is wanted; the rest of info, pid, sock and tap
  * are the answer. On failure nothing is left. */
-int netd_start(struct boxnet *n, const struct spec *s, const char *id, int log,
+int netd_start(struct boxnet *n, const struct spec *s,
+	       const struct netd_lan *lan, const char *id, int log,
 	       struct err *e);

@@ -42,8 +42,9 @@ static json_t *ports_json(const struct spec_ports *p)
 int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 {
 	char text[4][NETINFO_TEXT];
-	json_t *o = json_pack("{ss ss ss ss ss si si so}", "mode", n->mode,
-			      "mac", netinfo_mac(n, text[0]), "guest",
+	json_t *o = json_pack("{ss ss ss ss ss ss si si so}", "mode", n->mode,
+			      "network", n->network, "mac",
+			      netinfo_mac(n, text[0]), "guest",
 			      netinfo_dotted(n->guest, text[1]), "gateway",
 			      netinfo_dotted(n->gateway, text[2]), "resolver",
 			      netinfo_dotted(n->resolver, text[3]), "prefix",
@@ -70,6 +71,7 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 	autofree char *text = state_slurp(b, FILE_NAME, FILE_MAX);
 	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
 	const char *mode = json_string_value(json_object_get(o, "mode"));
+	const char *network = json_string_value(json_object_get(o, "network"));
 	const char *mac = json_string_value(json_object_get(o, "mac"));
 	uint8_t *m = n->mac;
 	struct err ignored;
@@ -77,6 +79,8 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 	size_t i;
 
 	*n = (struct netinfo){ .prefix = 0 };
+	if (network)
+		snprintf(n->network, sizeof(n->network), "%s", network);
 	if (mode)
 		snprintf(n->mode, sizeof(n->mode), "%s", mode);
 	if (!mac || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1],

@@ -15,6 +15,7 @@
 
 struct netinfo {
 	char mode[16]; /* "none", "nat", "user" */
+	char network[NETINFO_TEXT]; /* of several boxes; "": none */
 	uint8_t mac[NETINFO_MAC];
 	uint8_t guest[4], gateway[4], resolver[4]; /* network order */
 	unsigned prefix;

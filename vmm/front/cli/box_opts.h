@@ -100,8 +100,12 @@
 		"Write the id of the box to FILE"),                            \
 	OPT_GROUP("Network"),                                                  \
 	OPT_SET(0, "network", spec_network, "MODE",                            \
-		"nat (root), user (no rights needed) or none"),                \
+		"nat (root), user (no rights), none, or a network's name"),                \
 	OPT_SET(0, "net", spec_network, "MODE", "The same"),                   \
+	OPT_SET(0, "ip", spec_ip, "ADDRESS",                                   \
+		"Its address, in a network that has a name"),                  \
+	OPT_LIST(0, "network-alias", spec_alias, "NAME",                       \
+		 "A further name by which the others there know it"),          \
 	OPT_LIST('p', "publish", spec_publish, "[[ADDRESS:]HOST:]PORT",        \
 		 "A port of the host that leads to the guest's"),              \
 	OPT_FLAG('P', "publish-all", struct spec, publish_all,                 \
@@ -170,8 +174,6 @@
 	OPT_IGNORED(0, "runtime", "NAME", "vial",                              \
 		    "there is one runtime"),                                   \
 	OPT_IGNORED(0, "mac-address", "ADDRESS", NULL,                         \
-		    "there is no network yet"),                                \
-	OPT_IGNORED(0, "network-alias", "NAME", NULL,                          \
 		    "there is no network yet"),                                \
 	OPT_REFUSED(0, "gpus", "LIST", "", "a guest has none of the "          \
 		    "host's devices"),                                         \

@@ -354,7 +354,8 @@ void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
 		one = json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress", guest,
 				"Gateway", gateway, "IPPrefixLen",
 				(int)n->prefix, "MacAddress", mac, "Aliases");
-		json_object_set_new(all, n->mode, one);
+		json_object_set_new(all, *n->network ? n->network : n->mode,
+				    one);
 	}
 	o = json_pack("{s:s s:s s:i s:s s:o s:o}", "IPAddress", guest,
 		      "Gateway", gateway, "IPPrefixLen", (int)n->prefix,

@@ -9,11 +9,11 @@
 
 struct cmd {
 	const char *name;
-	const char *usage;	/* behind "vial NAME " */
-	const char *summary;	/* one line */
+	const char *usage;   /* behind "vial NAME " */
+	const char *summary; /* one line */
 	const struct opt *opts;
-	const char *more;	/* end of the help; may be NULL */
-	const char *example;	/* lines that work as typed; may be NULL */
+	const char *more;    /* end of the help; may be NULL */
+	const char *example; /* lines that work as typed; may be NULL */
 	/* Options are also found behind words. Not for commands that hand
 	 * words on, such as run and exec. */
 	bool mixed;
@@ -42,7 +42,8 @@ extern const struct cmd cmd_diff, cmd_port, cmd_completion, cmd_cp;
 extern const struct cmd cmd_inspect;
 
 extern const struct cmd cmd_events, cmd_top, cmd_stats, cmd_prune;
-extern const struct cmd cmd_volume, cmd_system, cmd_container, cmd_info;
+extern const struct cmd cmd_volume, cmd_network, cmd_system, cmd_container,
+	cmd_info;
 
 extern const struct cmd cmd_images, cmd_image, cmd_load, cmd_rmi, cmd_tag,
 	cmd_untag, cmd_history, cmd_save, cmd_import, cmd_pull, cmd_push,

@@ -11,21 +11,18 @@
 #include <string.h>
 
 const struct cmd *const cmds[] = {
-	&cmd_run,	 &cmd_create,	 &cmd_start,
-	&cmd_exec,	 &cmd_attach,	 &cmd_stop,
-	&cmd_kill,	 &cmd_restart,	 &cmd_pause,
-	&cmd_unpause,	 &cmd_wait,	 &cmd_rename,
-	&cmd_ps,	 &cmd_inspect,	 &cmd_top,
-	&cmd_stats,	 &cmd_events,	 &cmd_logs,
-	&cmd_cp,	 &cmd_port,	 &cmd_rm,
-	&cmd_prune,	 &cmd_doctor,	 &cmd_version,
-	&cmd_completion, &cmd_images,	 &cmd_image,
-	&cmd_load,	 &cmd_tag,	 &cmd_untag,
-	&cmd_rmi,	 &cmd_history,	 &cmd_save,
-	&cmd_import,	 &cmd_volume,	 &cmd_system,
-	&cmd_info,	 &cmd_container, &cmd_pull,
-	&cmd_push,	 &cmd_login,	 &cmd_logout,
-	&cmd_commit,	 &cmd_diff,	 NULL,
+	&cmd_run,	 &cmd_create,  &cmd_start,     &cmd_exec,
+	&cmd_attach,	 &cmd_stop,    &cmd_kill,      &cmd_restart,
+	&cmd_pause,	 &cmd_unpause, &cmd_wait,      &cmd_rename,
+	&cmd_ps,	 &cmd_inspect, &cmd_top,       &cmd_stats,
+	&cmd_events,	 &cmd_logs,    &cmd_cp,	       &cmd_port,
+	&cmd_rm,	 &cmd_prune,   &cmd_doctor,    &cmd_version,
+	&cmd_completion, &cmd_images,  &cmd_image,     &cmd_load,
+	&cmd_tag,	 &cmd_untag,   &cmd_rmi,       &cmd_history,
+	&cmd_save,	 &cmd_import,  &cmd_volume,    &cmd_network,
+	&cmd_system,	 &cmd_info,    &cmd_container, &cmd_pull,
+	&cmd_push,	 &cmd_login,   &cmd_logout,    &cmd_commit,
+	&cmd_diff,	 NULL,
 };
 
 static int unknown(const char *word)

@@ -191,6 +191,16 @@ int egress_add_host(struct egress *eg, const char *name, const struct ip *ip,
 	return 0;
 }
 
+void egress_forget_hosts(struct egress *eg)
+{
+	while (eg->names) {
+		struct own_name *o = eg->names;
+
+		eg->names = o->next;
+		free(o);
+	}
+}
+
 /* ---- connections ---- */
 
 static void ended(void *ctx, struct egresslog_conn *c)

@@ -27,6 +27,7 @@
 
 #define EGRESS_TAP "vial0"
 #define EGRESS_UP "up0"
+#define EGRESS_PEERS "net0"
 
 #define EGRESS_SERVERS 3
 #define EGRESS_HOST_ADDRS 64
@@ -53,6 +54,7 @@ struct egress_conf {
 	size_t nhost;
 	const struct egress_port *ports; /* what else comes in has no answer */
 	size_t nports;
+	bool peers; /* others of the same network are behind EGRESS_PEERS */
 
 	int log_fd;	  /* JSON lines; -1: none. Borrowed. */
 	int record_fd;	  /* the list of what was used; -1: none. Borrowed. */
@@ -79,6 +81,7 @@ int egress_start(struct egress *eg, struct loop *l, struct err *e);
  * egress_new(). */
 int egress_add_host(struct egress *eg, const char *name, const struct ip *ip,
 		    struct err *e);
+void egress_forget_hosts(struct egress *eg);
 /* Connections that are still there are logged as they are. */
 void egress_stop(struct egress *eg);
 void egress_free(struct egress *eg);

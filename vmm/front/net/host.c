@@ -2,6 +2,7 @@
 #include "net/host.h"
 
 #include "base/auto.h"
+#include "net/lan.h"
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/tap.h"
@@ -38,8 +39,33 @@ static int make_pair(const struct host_job *j, pid_t box, struct err *e)
 	if (r == 0)
 		r = link_up(sk, j->link, j->mtu, e);
 	if (r == 0)
-		r = link_route(sk, j->link, a->guest & ~1u, a->prefix, a->up,
-			       e);
+		r = link_route(sk, j->link,
+			       a->prefix == 32 ? a->guest : a->guest & ~1u,
+			       a->prefix, a->up, e);
+	link_close(sk);
+	return r;
+}
+
+/* A pair between the box and its network; the routes to it are there. */
+static int make_lan(const struct host_job *j, pid_t box, struct err *e)
+{
+	struct nl_sock *sk;
+	char name[16];
+	int r;
+
+	if (setns(j->lan, CLONE_NEWNET) < 0)
+		return err_sys(e, "enter the network of several boxes");
+	sk = link_open(e);
+	if (!sk)
+		return -e->code;
+	snprintf(name, sizeof(name), "m%08x", j->addr->guest);
+	r = link_veth(sk, name, LAN_LINK, box, e);
+	if (r == 0)
+		r = link_address(sk, name, LAN_THERE, 32, e);
+	if (r == 0)
+		r = link_up(sk, name, j->mtu, e);
+	if (r == 0)
+		r = link_route(sk, name, j->addr->guest, 32, LAN_HERE, e);
 	link_close(sk);
 	return r;
 }
@@ -88,7 +114,8 @@ static void child(int sock, const struct host_job *j, pid_t box)
 		_exit(1);
 	if (recv(sock, &byte, 1, 0) != 1)
 		_exit(0);
-	if (!j->veth || make_pair(j, box, &e) == 0)
+	if ((!j->veth || make_pair(j, box, &e) == 0) &&
+	    (j->lan < 0 || make_lan(j, box, &e) == 0))
 		tap = open_tap(box, &e);
 	reply(sock, &e, tap);
 	_exit(0);

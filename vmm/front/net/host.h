@@ -18,6 +18,7 @@ struct host_job {
 	const char *link; /* the host's end of the pair */
 	const struct addr_plan *addr;
 	unsigned mtu;
+	int lan; /* the namespace of a network (lan.h); -1: none */
 };
 
 struct host {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vial-netd - the network of one box, for vial. */
+/* vial-netd - the network of one box, for vial; "vial-netd lan SUBNET" is the
+ * keeper of one of several (lan.h). */
 #include "base/log.h"
+#include "net/lan.h"
 #include "net/netd.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -18,13 +21,18 @@ static bool started_by_vial(void)
 	       type == SOCK_STREAM;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct netd n = NETD_INIT;
 	struct err e = { 0 };
 
 	log_init("vial-netd", LOG_WARN);
 	signal(SIGPIPE, SIG_IGN);
+	if (argc == 3 && strcmp(argv[1], "lan") == 0) {
+		if (lan_keeper(argv[2], &e) < 0)
+			log_err("%s", e.msg);
+		return e.code ? 1 : 0;
+	}
 	if (!started_by_vial()) {
 		fprintf(stderr, "vial-netd is started by vial: vial run\n");
 		return 125;

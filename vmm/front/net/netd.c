@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
+#include "net/passfd.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,30 +70,6 @@ int netd_recv(struct netd *n, struct err *e)
 
 /* ---- the answer ---- */
 
-/* The byte in front, with the tap if there is one. */
-static int hand_out(int sock, int tap)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = { 0 };
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (tap >= 0) {
-		m.msg_control = u.room;
-		m.msg_controllen = sizeof(u.room);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &tap, sizeof(int));
-	}
-	return sendmsg(sock, &m, MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
-
 struct raw {
 	uint8_t guest[4], gateway[4], resolver[4];
 };
@@ -131,7 +108,7 @@ int netd_answer(struct netd *n, struct err *e)
 		n->req->ports[i]->host = n->ports.v[i].host;
 	a.ports = n->req->ports;
 	a.n_ports = n->req->n_ports;
-	r = hand_out(n->chan.fd, n->tap);
+	r = passfd_send(n->chan.fd, n->tap);
 	if (r == 0)
 		r = chan_send(&n->chan, &a.base);
 	/* It is the monitor's from now on, and ends with it. */
@@ -147,11 +124,22 @@ void netd_refuse(struct netd *n, const struct err *why)
 	memcpy(text, why->msg, sizeof(text));
 	a.error = (uint32_t)why->code;
 	a.message = text;
-	if (hand_out(n->chan.fd, -1) == 0)
+	if (passfd_send(n->chan.fd, -1) == 0)
 		chan_send(&n->chan, &a.base);
 }
 
 /* ---- the loop ---- */
+
+static int add_name(struct netd *n, const char *name,
+		    const ProtobufCBinaryData *address, struct err *e)
+{
+	struct ip ip = { .len = (uint8_t)address->len };
+
+	if (address->len != 4 && address->len != 16)
+		return err_set(e, EINVAL, "not an address");
+	memcpy(ip.b, address->data, ip.len);
+	return egress_add_host(n->egress, name, &ip, e);
+}
 
 /* Nothing more is said on it: it can only end. */
 static void chan_ready(struct watch *w, uint32_t events)
@@ -170,6 +158,54 @@ static void pasta_ready(struct watch *w, uint32_t events)
 	loop_del(&n->loop, w);
 	log_warn("box %.12s: pasta has ended: its network leads nowhere",
 		 n->req->id);
+}
+
+int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e)
+{
+	egress_forget_hosts(n->egress);
+	for (size_t i = 0; i < n->req->n_names; i++) {
+		const Vial__Net__Name *name = n->req->names[i];
+
+		if (add_name(n, name->name, &name->address, e) < 0)
+			return -e->code;
+	}
+	for (size_t i = 0; m && i < m->n_members; i++)
+		for (size_t j = 0; j < m->members[i]->n_names; j++)
+			if (add_name(n, m->members[i]->names[j],
+				     &m->members[i]->address, e) < 0)
+				return -e->code;
+	return 0;
+}
+
+static void lan_ready(struct watch *w, uint32_t events)
+{
+	struct netd *n = container_of(w, struct netd, lan_watch);
+	Vial__Net__Members *m;
+	struct err e = { 0 };
+	int error = chan_fill(&n->lan.chan);
+
+	(void)events;
+	while (error >= 0 && (m = lan_news(&n->lan, &error)) != NULL) {
+		if (netd_names(n, m, &e) < 0)
+			log_warn("box %.12s: %s", n->req->id, e.msg);
+		vial__net__members__free_unpacked(m, NULL);
+	}
+	if (error >= 0)
+		return;
+	loop_del(&n->loop, w);
+	log_warn("box %.12s: its network's keeper has ended: who comes later "
+		 "is not seen",
+		 n->req->id);
+}
+
+static int watch_lan(struct netd *n, struct err *e)
+{
+	if (n->lan.chan.fd < 0)
+		return 0;
+	n->lan_watch = (struct watch){ .fd = n->lan.chan.fd,
+				       .name = "lan",
+				       .ready = lan_ready };
+	return loop_add(&n->loop, &n->lan_watch, EPOLLIN, e);
 }
 
 static int watch_pasta(struct netd *n, struct err *e)
@@ -193,7 +229,8 @@ int netd_serve(struct netd *n, struct err *e)
 					.ready = chan_ready };
 	if (loop_init(&n->loop, NULL, e) < 0 ||
 	    loop_add(&n->loop, &n->chan_watch, EPOLLIN | EPOLLRDHUP, e) < 0 ||
-	    watch_pasta(n, e) < 0 || egress_start(n->egress, &n->loop, e) < 0)
+	    watch_pasta(n, e) < 0 || watch_lan(n, e) < 0 ||
+	    egress_start(n->egress, &n->loop, e) < 0)
 		return -e->code;
 	r = loop_run(&n->loop);
 	egress_stop(n->egress);
@@ -209,6 +246,7 @@ void netd_fini(struct netd *n)
 	hostnft_close(&n->nft);
 	ports_fini(&n->ports);
 	pool_give(&n->lease);
+	lan_fini(&n->lan);
 	if (n->pasta_watch.fd >= 0)
 		close(n->pasta_watch.fd);
 	if (n->tap >= 0)

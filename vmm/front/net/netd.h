@@ -26,6 +26,7 @@
  *     pasta    the way up without rights          user
  *     ports    ports of the host that lead to the guest's
  *     loopback those of them that the host asks for itself    user
+ *     lan      a network of several boxes; lan_keeper: who holds it
  *     egress   what the guest may reach, names, the log (egress.h)
  *
  * Killed at any point it leaves nothing but an empty lease file, which the
@@ -38,6 +39,7 @@
 #include "net/egress.h"
 #include "net/host.h"
 #include "net/hostnft.h"
+#include "net/lan.h"
 #include "net/pasta.h"
 #include "net/pool.h"
 #include "net/ports.h"
@@ -53,7 +55,7 @@
 
 struct netd {
 	struct chan chan;
-	struct watch chan_watch, pasta_watch;
+	struct watch chan_watch, pasta_watch, lan_watch;
 	struct loop loop;
 	Vial__Net__Request *req;
 	char name[24]; /* "vial-" and the begin of the box's id: a table */
@@ -66,6 +68,7 @@ struct netd {
 	struct host host;
 	struct pasta pasta;
 	struct egress *egress;
+	struct lan lan;
 	int tap;
 };
 
@@ -73,13 +76,15 @@ struct netd {
 	{                                                                      \
 		.chan.fd = -1, .loop.epfd = -1, .pasta_watch.fd = -1,          \
 		.lease = POOL_LEASE_INIT, .host = HOST_INIT,                   \
-		.pasta = PASTA_INIT, .tap = -1                                 \
+		.pasta = PASTA_INIT, .lan = LAN_INIT, .tap = -1                                 \
 	}
 
 /* Reads and checks the request. */
 int netd_recv(struct netd *n, struct err *e);
 /* Namespace, interfaces, rules (netd_build.c). */
 int netd_build(struct netd *n, struct err *e);
+/* All names that are answered here: those of the request and of members. */
+int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e);
 /* Tells that all is there, and hands the tap out. */
 int netd_answer(struct netd *n, struct err *e);
 /* Tells why not. */

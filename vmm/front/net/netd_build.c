@@ -59,6 +59,18 @@ static unsigned host_mtu(void)
 	return MTU_USUAL;
 }
 
+/* The guest's address is then one of that network. */
+static int join(struct netd *n, struct err *e)
+{
+	if (!n->req->network)
+		return 0;
+	if (lan_join(&n->lan, n->req->network, e) < 0)
+		return -e->code;
+	n->addr.guest = n->lan.address;
+	n->addr.prefix = 32;
+	return 0;
+}
+
 static int prepare_nat(struct netd *n, struct err *e)
 {
 	if (ids_choose() != IDS_OWN)
@@ -68,7 +80,7 @@ static int prepare_nat(struct netd *n, struct err *e)
 		return err_set(e, EHOSTUNREACH,
 			       "the host forwards nothing (run: sysctl "
 			       "net.ipv4.ip_forward=1)");
-	if (pool_take(&n->lease, NULL, &n->addr, e) < 0 ||
+	if (pool_take(&n->lease, NULL, &n->addr, e) < 0 || join(n, e) < 0 ||
 	    ports_hold(&n->ports, e) < 0)
 		return -e->code;
 	n->mtu = host_mtu();
@@ -111,21 +123,6 @@ static int set_servers(const struct netd *n, struct egress_conf *c,
 	return 0;
 }
 
-static int add_names(struct netd *n, struct err *e)
-{
-	for (size_t i = 0; i < n->req->n_names; i++) {
-		const Vial__Net__Name *name = n->req->names[i];
-		struct ip ip = { .len = (uint8_t)name->address.len };
-
-		if (name->address.len != 4 && name->address.len != 16)
-			return err_set(e, EINVAL, "not an address");
-		memcpy(ip.b, name->address.data, ip.len);
-		if (egress_add_host(n->egress, name->name, &ip, e) < 0)
-			return -e->code;
-	}
-	return 0;
-}
-
 /* The policy, while the host's name servers can still be reached. */
 static int prepare_egress(struct netd *n, struct err *e)
 {
@@ -149,19 +146,20 @@ static int prepare_egress(struct netd *n, struct err *e)
 		c.log_max = want->log_max_bytes;
 	}
 	memcpy(c.mac, n->req->mac.data, sizeof(c.mac));
+	c.peers = n->lan.netns >= 0;
 	c.guest4 = ip4(n->addr.guest);
 	c.resolver4 = ip4(n->addr.resolver);
 	if (egress_conf_host(&c, NULL, e) < 0 || set_servers(n, &c, e) < 0 ||
 	    egress_new(&n->egress, &c, e) < 0)
 		return -e->code;
-	return add_names(n, e);
+	return netd_names(n, n->lan.first, e);
 }
 
 static int prepare(struct netd *n, struct err *e)
 {
-	struct host_job job = { .veth = is_nat(n),
-				.link = n->link,
-				.addr = &n->addr };
+	struct host_job job = {
+		.veth = is_nat(n), .link = n->link, .addr = &n->addr, .lan = -1
+	};
 	int r = is_nat(n) ? prepare_nat(n, e) : prepare_user(n, e);
 
 	if (r == 0)
@@ -169,6 +167,7 @@ static int prepare(struct netd *n, struct err *e)
 	if (r < 0)
 		return r;
 	job.mtu = n->mtu;
+	job.lan = n->lan.netns;
 	/* Who is not root has its own rights to all that there is to do. */
 	return ids_choose() == IDS_OWN ? host_fork(&n->host, &job, e) : 0;
 }
@@ -222,6 +221,17 @@ static int set_all(struct err *e)
 	return 0;
 }
 
+static int furnish_lan(struct netd *n, struct nl_sock *sk, struct err *e)
+{
+	if (n->lan.netns < 0)
+		return 0;
+	if (link_address(sk, LAN_LINK, LAN_HERE, 32, e) < 0 ||
+	    link_up(sk, LAN_LINK, n->mtu, e) < 0)
+		return -e->code;
+	return link_route(sk, LAN_LINK, n->lan.subnet, n->lan.prefix, LAN_THERE,
+			  e);
+}
+
 static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
 {
 	const struct addr_plan *a = &n->addr;
@@ -233,6 +243,9 @@ static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
 	    link_address(sk, HOST_TAP, a->resolver, a->prefix, e) < 0)
 		return -e->code;
 	if (link_up(sk, HOST_TAP, n->mtu, e) < 0 ||
+	    (a->prefix == 32 &&
+	     link_route(sk, HOST_TAP, a->guest, 32, INADDR_ANY, e) < 0) ||
+	    furnish_lan(n, sk, e) < 0 ||
 	    link_address(sk, HOST_UP, a->up, a->up_prefix, e) < 0 ||
 	    link_up(sk, HOST_UP, n->mtu, e) < 0)
 		return -e->code;

@@ -58,6 +58,8 @@ static const struct field fields[] = {
 	F("cap_drop", STRV, cap_drop),
 	F("hosts", STRV, hosts),
 	F("network", STR, network),
+	F("ip", STR, ip),
+	F("aliases", STRV, aliases),
 	F("publish", PORTS, publish),
 	F("expose", PORTS, expose),
 	F("publish_all", BOOL, publish_all),

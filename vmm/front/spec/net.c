@@ -6,6 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
+/* What can be the name of a network or a host. */
+static bool name_like(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len < 254 && !strchr("_.-", *text) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+			    "YZ0123456789_.-") == len;
+}
+
 int spec_network(void *spec, const char *text, struct err *e)
 {
 	struct spec *s = spec;
@@ -25,7 +35,33 @@ int spec_network(void *spec, const char *text, struct err *e)
 			       "'host': a guest has a kernel of its own, so it "
 			       "cannot share the host's network (-p publishes "
 			       "its ports there)");
-	return err_set(e, EINVAL, "'%s': not 'none', 'nat' or 'user'", text);
+	/* That there is one of that name is looked up when the box starts. */
+	if (!name_like(strncmp(text, "container:", 10) == 0 ? text + 10 : text))
+		return err_set(e, EINVAL,
+			       "'%s' is neither a mode nor the name of a "
+			       "network",
+			       text);
+	s->network = text;
+	return 0;
+}
+
+int spec_ip(void *spec, const char *text, struct err *e)
+{
+	unsigned char raw[sizeof(struct in_addr)];
+
+	if (inet_pton(AF_INET, text, raw) != 1)
+		return err_set(e, EINVAL, "'%s' is not an IPv4 address", text);
+	((struct spec *)spec)->ip = text;
+	return 0;
+}
+
+int spec_alias(void *spec, const char *text, struct err *e)
+{
+	if (!name_like(text))
+		return err_set(e, EINVAL, "'%s' is not a name", text);
+	if (strv_add(&((struct spec *)spec)->aliases, text) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	return 0;
 }
 
 int spec_publish(void *spec, const char *text, struct err *e)

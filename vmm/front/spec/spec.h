@@ -89,7 +89,9 @@ struct spec {
 	struct strv labels, annotations;	/* NAME=VALUE */
 	struct strv cap_add, cap_drop;		/* the agent judges the names */
 	struct strv hosts;			/* NAME:ADDRESS */
-	const char *network;			/* NULL: the default */
+	const char *network;	/* a mode or a name; NULL: the default */
+	const char *ip;		/* of a network with a name; NULL: any */
+	struct strv aliases;	/* by which others of that network know it */
 	struct strv dns, dns_search, dns_options;
 	struct strv egress;	/* words (net/policy.h); none: the default */
 	/* Files of the host, absolute; at most one each. */
@@ -146,6 +148,8 @@ int spec_cap_add(void *spec, const char *text, struct err *e);
 int spec_cap_drop(void *spec, const char *text, struct err *e);
 int spec_host(void *spec, const char *text, struct err *e);
 int spec_network(void *spec, const char *text, struct err *e);
+int spec_ip(void *spec, const char *text, struct err *e);
+int spec_alias(void *spec, const char *text, struct err *e);
 int spec_publish(void *spec, const char *text, struct err *e);
 int spec_expose(void *spec, const char *text, struct err *e);
 int spec_egress(void *spec, const char *text, struct err *e);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lan.h - a network of several boxes, seen from one of them.
+ *
+ * The network is a network namespace in which there is nothing but a pair of
+ * interfaces for each box, and the routes between them:
+ *
+ *     guest ─ vial0 │ box netns │ net0 ── m... │ the network's │ m... ── net0 ...
+ *
+ * Packets between boxes go through the namespaces of both, so each box's own
+ * rules see them. Its keeper (lan_keeper.c, a process of vial-netd) hands out
+ * the namespace and addresses and tells everybody who else is there; the
+ * first box starts it, and it ends with the last one. A box has it as long as
+ * its connection to the keeper stands. */
+#pragma once
+
+#include "base/err.h"
+#include "net/addr.h"
+#include "proto/chan.h"
+#include "proto/net.pb-c.h"
+
+#include <netinet/in.h>
+
+#define LAN_LINK "net0"
+/* The two ends of each pair, link-local and the same everywhere. */
+#define LAN_HERE  0xa9fe0702u /* 169.254.7.2 */
+#define LAN_THERE 0xa9fe0701u /* 169.254.7.1 */
+
+struct lan {
+	struct chan chan; /* to the keeper; owned */
+	int netns;	  /* the network's; -1: none */
+	in_addr_t address, subnet;
+	unsigned prefix;
+	Vial__Net__Members *first; /* who was there; owned */
+};
+
+#define LAN_INIT                                                               \
+	{                                                                      \
+		.chan.fd = -1, .netns = -1                                     \
+	}
+
+/* As root. */
+int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e);
+void lan_fini(struct lan *l);
+
+/* What the keeper says; NULL: nothing whole yet, or, with *error, the end. */
+Vial__Net__Members *lan_news(struct lan *l, int *error);
+
+/* The life of a keeper (vial-netd lan): listens at LAN_FD, its lock is at
+ * LAN_LOCK_FD. */
+#define LAN_FD	    3
+#define LAN_LOCK_FD 4
+int lan_keeper(const char *subnet, struct err *e);
