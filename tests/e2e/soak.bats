@@ -15,6 +15,14 @@ teardown() { clients_teardown; }
 
 names=(ant bee cat)
 
+# A box that is on its way up or down has a monitor for a moment, and then the
+# list says something else.
+settled()	# ID STATE
+{
+	[[ -z $(monitor_pid "$1") ]] ||
+		[[ $(vial inspect -f '{{.State.Status}}' "$1") != "$2" ]]
+}
+
 # What the list says of each box is so: one that runs has a monitor and answers,
 # one that does not has none.
 truth()
@@ -38,8 +46,7 @@ truth()
 				return 1
 			} ;;
 		created|exited)
-			[[ -z $vmm ]] || wait_for 10 sh -c '[ -z "$("$@")" ]' - \
-				"$E/tool" monitor "$id" || {
+			wait_for 60 settled "$id" "$state" || {
 				echo "$name is said to be $state, and runs"
 				return 1
 			} ;;

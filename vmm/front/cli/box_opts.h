@@ -34,6 +34,10 @@
 	OPT_GROUP("The machine"),                                              \
 	OPT_SET(0, "cpus", spec_cpus, "N",                                     \
 		"CPUs, also a part of one (default: the host's, at most 8)"),  \
+	OPT_SET(0, "cpu-quota", spec_cpu_quota, "N",                           \
+		"The same in microseconds of each --cpu-period"),              \
+	OPT_SET(0, "cpu-period", spec_cpu_period, "N",                         \
+		"Which is 100000 by itself"),                                  \
 	OPT_SET(0, "cpuset-cpus", spec_cpuset, "LIST",                         \
 		"Only on these CPUs of the host, such as 0-3,6"),              \
 	OPT_SET('m', "memory", spec_memory, "SIZE",                            \
@@ -89,6 +93,8 @@
 	OPT_SET(0, "name", spec_name, "NAME", "Name of the box"),              \
 	OPT_SET('h', "hostname", spec_hostname, "NAME",                        \
 		"Host name in the guest (default: the box's id)"),             \
+	OPT_SET(0, "domainname", spec_domainname, "NAME",                      \
+		"NIS domain name in the guest"),                               \
 	OPT_LIST(0, "add-host", spec_host, "NAME:ADDRESS",                     \
 		 "A line for /etc/hosts"),                                     \
 	OPT_LIST('l', "label", spec_label, "NAME[=VALUE]", "Mark the box"),    \
@@ -121,6 +127,8 @@
 		 "Ask this server for names, not the host's"),                 \
 	OPT_LIST(0, "dns-search", spec_dns_search, "NAME",                     \
 		 "Where names without a dot are looked for"),                  \
+	OPT_LIST(0, "dns-opt", spec_dns_option, "OPTION", "The same as"        \
+		 " --dns-option"),                                             \
 	OPT_LIST(0, "dns-option", spec_dns_option, "OPTION",                   \
 		 "An option of resolv.conf(5)"),                               \
 	OPT_GROUP("Its life"),                                                 \
@@ -159,6 +167,28 @@
 		    "a guest has a kernel of its own"),                        \
 	OPT_IGNORED(0, "cpu-shares", "N", NULL,                                \
 		    "a guest has CPUs of its own"),                            \
+	OPT_IGNORED(0, "cpuset-mems", "LIST", "",			       \
+		    "a guest has memory of its own"),			       \
+	OPT_IGNORED(0, "cpu-rt-period", "N", "0",			       \
+		    "a guest has CPUs of its own"),			       \
+	OPT_IGNORED(0, "cpu-rt-runtime", "N", "0",			       \
+		    "a guest has CPUs of its own"),			       \
+	OPT_IGNORED(0, "blkio-weight", "N", "0",			       \
+		    "a box has a disk of its own"),			       \
+	OPT_IGNORED(0, "cgroup-parent", "PATH", "",			       \
+		    "a guest has groups of its own"),			       \
+	OPT_IGNORED(0, "oom-kill-disable", NULL, NULL,			       \
+		    "a guest has memory of its own"),			       \
+	OPT_IGNORED(0, "oom-score-adj", "N", "0",			       \
+		    "a guest has memory of its own"),			       \
+	OPT_IGNORED(0, "health-start-interval", "TIME", "0|0s",		       \
+		    "--health-interval holds from the start"),		       \
+	OPT_IGNORED(0, "volume-driver", "NAME", "local|",		       \
+		    "volumes are disks of this host"),			       \
+	OPT_IGNORED(0, "disable-content-trust", NULL, "true",		       \
+		    "digests are checked, signatures are not"),		       \
+	OPT_REFUSED(0, "device-cgroup-rule", "RULE", NULL,		       \
+		    "a guest has none of the host's devices"),		       \
 	OPT_JUDGED(0, "restart", spec_restart, "POLICY", "no",                 \
 		   "nobody starts a box again by itself"),                     \
 	OPT_IGNORED(0, "ipc", "MODE", "private|shareable|none|",               \

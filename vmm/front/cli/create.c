@@ -7,7 +7,12 @@
 
 #include <stdio.h>
 
-static const struct opt opts[] = { BOX_OPTS, OPT_END };
+static const struct opt opts[] = {
+	BOX_OPTS,
+	OPT_FLAG('q', "quiet", struct spec, quiet,
+		 "Do not show how an image is pulled"),
+	OPT_END
+};
 
 static int create_spec(const struct spec *s, struct err *e)
 {

@@ -17,7 +17,7 @@ static const struct opt opts[] = {
 	OPT_FLAG('f', "force", struct rm, force, "End a box that runs"),
 	OPT_FLAG('v', "volumes", struct rm, volumes,
 		 "And the volumes without a name that came with it"),
-	OPT_END
+	OPT_IGNORED('l', "link", NULL, NULL, "boxes have no links"), OPT_END
 };
 
 /* A volume goes when nobody has it open any more, so after its box. */

@@ -112,6 +112,15 @@ int spec_sysctl(void *spec, const char *text, struct err *e)
 	return put(&((struct spec *)spec)->sysctls, text, e);
 }
 
+int spec_domainname(void *spec, const char *text, struct err *e)
+{
+	autofree char *full = NULL;
+
+	if (asprintf(&full, "kernel.domainname=%s", text) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	return put(&((struct spec *)spec)->sysctls, full, e);
+}
+
 /* Profiles confine a process that shares a kernel with others; ours has one
  * of its own, so they change nothing. */
 int spec_security(void *spec, const char *text, struct err *e)

@@ -408,7 +408,7 @@ int spec_command(struct spec *s, int argc, char **argv, struct err *e)
 		if (strv_add(&s->argv, argv[i]) < 0)
 			return no_memory(e);
 	/* Before anything is looked for, let alone pulled. */
-	return contradiction(s, e);
+	return spec_cpu_share(s, e) < 0 ? -e->code : contradiction(s, e);
 }
 
 int spec_check(const struct spec *s, struct err *e)

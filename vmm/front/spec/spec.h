@@ -81,6 +81,7 @@ struct spec {
 	struct strv volumes_from; /* BOX[:ro]; create.h makes them mounts */
 	unsigned cpus;		/* 0: as many as we may use, at most 8 */
 	struct limits limits;
+	uint64_t cpu_quota_us, cpu_period_us;	/* 0: not given; they make cpus */
 	uint64_t ram_bytes;
 	uint64_t shm_bytes;	/* 0: the agent's default */
 	uint64_t timeout_ms;	/* 0: none */
@@ -124,6 +125,10 @@ int spec_group(void *spec, const char *text, struct err *e);
 int spec_name(void *spec, const char *text, struct err *e);
 int spec_hostname(void *spec, const char *text, struct err *e);
 int spec_cpus(void *spec, const char *text, struct err *e);
+int spec_cpu_quota(void *spec, const char *text, struct err *e);
+int spec_cpu_period(void *spec, const char *text, struct err *e);
+/* Once both are known. */
+int spec_cpu_share(struct spec *s, struct err *e);
 int spec_cpuset(void *spec, const char *text, struct err *e);
 int spec_disk_bps(void *spec, const char *text, struct err *e);
 int spec_storage_opt(void *spec, const char *text, struct err *e);
@@ -146,6 +151,7 @@ int spec_label_file(void *spec, const char *path, struct err *e);
 int spec_annotation(void *spec, const char *text, struct err *e);
 int spec_cap_add(void *spec, const char *text, struct err *e);
 int spec_cap_drop(void *spec, const char *text, struct err *e);
+int spec_domainname(void *spec, const char *text, struct err *e);
 int spec_host(void *spec, const char *text, struct err *e);
 int spec_network(void *spec, const char *text, struct err *e);
 int spec_ip(void *spec, const char *text, struct err *e);

@@ -182,6 +182,14 @@ static void processes(void **state)
 		"99999999999999999999");
 }
 
+static void domain(void **state)
+{
+	(void)state;
+	assert_int_equal(spec_domainname(&s, "example.com", &e), 0);
+	assert_int_equal(s.sysctls.n, 1);
+	assert_string_equal(s.sysctls.v[0], "kernel.domainname=example.com");
+}
+
 static void restarting(void **state)
 {
 	static const char *const fine[] = { "always", "unless-stopped",
@@ -296,12 +304,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		T(marks),	 T(marks_from_a_file),
-		T(capabilities), T(hosts),
-		T(sysctls),	 T(security),
-		T(processes),	 T(restarting),
-		T(stopping),	 T(attaching),
-		T(logs),	 T(health),
+		T(marks),      T(marks_from_a_file), T(capabilities), T(hosts),
+		T(sysctls),    T(security),	     T(processes),    T(domain),
+		T(restarting), T(stopping),	     T(attaching),    T(logs),
+		T(health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

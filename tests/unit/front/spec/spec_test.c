@@ -284,6 +284,31 @@ static void commands(void **state)
 	assert_string_equal(s.argv.v[1], "test");
 }
 
+/* docker's older way to say --cpus. */
+static void cpu_quota(void **state)
+{
+	(void)state;
+	s.entrypoint = "";
+	assert_int_equal(spec_cpu_quota(&s, "150000", &e), 0);
+	assert_int_equal(command(2, "image", "x"), 0);
+	assert_int_equal(s.cpus, 2);
+	assert_int_equal(s.limits.cpu_milli, 1500);
+	/* Now both are there. */
+	assert_true(spec_cpu_share(&s, &e) < 0);
+	s.cpus = 0;
+	assert_int_equal(spec_cpu_period(&s, "50000", &e), 0);
+	assert_int_equal(spec_cpu_share(&s, &e), 0);
+	assert_int_equal(s.cpus, 3);
+	s.cpus = 0;
+	assert_int_equal(spec_cpu_quota(&s, "-1", &e), 0);
+	assert_int_equal(spec_cpu_share(&s, &e), 0);
+	assert_int_equal(s.cpus, 0);
+	assert_true(spec_cpu_quota(&s, "999", &e) < 0);
+	assert_true(spec_cpu_quota(&s, "x", &e) < 0);
+	assert_true(spec_cpu_period(&s, "1000001", &e) < 0);
+	assert_true(spec_cpu_period(&s, "", &e) < 0);
+}
+
 static void contradictions(void **state)
 {
 	(void)state;
@@ -326,7 +351,7 @@ int main(void)
 		T(sizes),	   T(durations), T(cpus),      T(ulimits),
 		T(environment),	   T(env_file),	 T(copies_in), T(mounts),
 		T(artifacts),	   T(names),	 T(ranges),    T(commands),
-		T(contradictions),
+		T(contradictions), T(cpu_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
