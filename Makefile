@@ -298,7 +298,7 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 E := $(B)/e2e
 .PHONY: e2e-bins
 e2e-bins: all $(B)/images/busybox-latest.oci.tar \
-		$(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 \
+		$(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 same \
 	debian-gcc.ext4 bzip2)
 
 $(E)/tool: $(B)/agent/tests/e2e/prog/left.o
@@ -306,6 +306,15 @@ $(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(agent_CC) $(agent_CFLAGS) -static -o $@ $^
+
+# Lists a tree, and images of other people's tools that hold it.
+$(E)/tree: $(B)/agent/tests/e2e/prog/tree.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(agent_CC) $(agent_CFLAGS) -static -o $@ $^ -lnettle && strip $@
+$(E)/same: $(E)/tree tests/e2e/prog/same-images
+	$(call say,IMAGES,$@)
+	$(Q)tests/e2e/prog/same-images $(E)/tree $@
 
 # The builder of images, without images.
 $(E)/builder: $(B)/rel/tests/e2e/prog/builder.o $(B)/rel/libfront.a \
