@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 
 #include "base/auto.h"
+#include "box/report.h"
 #include "cli/colour.h"
 
 #include <errno.h>
@@ -13,8 +14,12 @@
 
 int cmd_fail(const struct err *e)
 {
+	struct err shown = *e;
+
+	/* Parts of it may come from an archive, a registry or a file's name. */
+	report_clean(shown.msg);
 	fprintf(stderr, "%svial:%s %s\n", colour(STDERR_FILENO, COLOUR_RED),
-		colour(STDERR_FILENO, COLOUR_PLAIN), e->msg);
+		colour(STDERR_FILENO, COLOUR_PLAIN), shown.msg);
 	return CMD_FAILED;
 }
 
