@@ -20,7 +20,10 @@ struct decode {
 	/* the thread's */
 	struct decode_conf conf;
 	struct inflate inflate;
-	struct sha256_ctx hash;
+	union {
+		struct sha256_ctx sha256;
+		struct sha512_ctx sha512;
+	} hash;
 	uint8_t input[INPUT];
 	uint64_t left; /* of the blob */
 
@@ -36,7 +39,7 @@ struct decode {
 	uint64_t taken, bytes;
 	struct err err;
 
-	char digest[8 + 2 * SHA256_DIGEST_SIZE];
+	char digest[8 + 2 * SHA512_DIGEST_SIZE];
 	uint8_t block[NBLOCKS][BLOCK];
 };
 
@@ -60,7 +63,12 @@ static int block_send(struct decode *d, size_t len, struct err *e)
 {
 	bool full;
 
-	sha256_update(&d->hash, len, d->block[d->filled % NBLOCKS]);
+	if (d->conf.sha512)
+		sha512_update(&d->hash.sha512, len,
+			      d->block[d->filled % NBLOCKS]);
+	else
+		sha256_update(&d->hash.sha256, len,
+			      d->block[d->filled % NBLOCKS]);
 	pthread_mutex_lock(&d->lock);
 	d->bytes += len;
 	full = d->bytes > d->conf.limit;
@@ -137,11 +145,16 @@ static int decode_all(struct decode *d, struct err *e)
 
 static void take_digest(struct decode *d)
 {
-	uint8_t raw[SHA256_DIGEST_SIZE];
+	size_t n = d->conf.sha512 ? SHA512_DIGEST_SIZE : SHA256_DIGEST_SIZE;
+	uint8_t raw[SHA512_DIGEST_SIZE];
 
-	sha256_digest(&d->hash, sizeof(raw), raw);
-	strcpy(d->digest, "sha256:");
-	for (size_t i = 0; i < sizeof(raw); i++)
+	if (d->conf.sha512)
+		sha512_digest(&d->hash.sha512, n, raw);
+	else
+		sha256_digest(&d->hash.sha256, n, raw);
+	snprintf(d->digest, sizeof(d->digest),
+		 "sha%s:", d->conf.sha512 ? "512" : "256");
+	for (size_t i = 0; i < n; i++)
 		snprintf(d->digest + 7 + 2 * i, 3, "%02x", raw[i]);
 }
 
@@ -175,7 +188,10 @@ struct decode *decode_new(const struct decode_conf *c, struct err *e)
 	d->conf = *c;
 	d->left = c->size;
 	inflate_init(&d->inflate, c->kind);
-	sha256_init(&d->hash);
+	if (c->sha512)
+		sha512_init(&d->hash.sha512);
+	else
+		sha256_init(&d->hash.sha256);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->moved, NULL);
 	r = pthread_create(&d->thread, NULL, decode_main, d);

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@ struct decode_conf {
 	int fd;		/* borrowed; read from where it stands */
 	uint64_t size;	/* of the blob: not a byte more is read */
 	enum decode_kind kind;
+	bool sha512;	/* the digest; sha256 otherwise */
 	uint64_t limit;	/* more than this may not come out: -EFBIG */
 };
 
@@ -28,7 +30,7 @@ struct decode *decode_new(const struct decode_conf *c, struct err *e);
 ssize_t decode_read(struct decode *d, const void **block, struct err *e);
 /* How much of the blob has been read; any time. */
 uint64_t decode_taken(struct decode *d);
-/* "sha256:..." of the whole stream, once decode_read() has returned 0. */
+/* "sha256:..." or "sha512:..." of the whole stream, once decode_read() has returned 0. */
 const char *decode_digest(const struct decode *d);
 uint64_t decode_bytes(const struct decode *d);
 /* Before the end it waits for the read that is under way. NULL is fine. */

@@ -10,7 +10,8 @@
  *     vial-unpack MAX-BYTES MAX-ENTRIES LAYER...
  *     LAYER = KIND:SIZE:DIGEST      KIND = auto, plain, gzip or zstd
  *
- * SIZE is the blob's, DIGEST ("sha256:...") that of the tar stream inside.
+ * SIZE is the blob's, DIGEST ("sha256:...", "sha512:...") that of the tar
+ * stream inside.
  *
  *     decode    a thread: the blob decompressed, and its digest
  *     inflate   gzip, zstd or neither
@@ -152,6 +153,7 @@ static int parse_layer(char *text, struct decode_conf *c, const char **digest,
 			continue;
 		c->kind = (enum decode_kind)i;
 		*digest = end + 1;
+		c->sha512 = strncmp(*digest, "sha512:", 7) == 0;
 		return 0;
 	}
 	return err_set(e, EINVAL, "not a layer: %s", text);

@@ -248,3 +248,53 @@ refuse()
 	[[ $stderr == "builder: layer 1 of 1: 'big': No space left on device"* ]]
 	[ "$(find "$VIAL_RUNDIR" -name 'builder-*' | wc -l)" -eq 0 ]
 }
+
+# put FILE ALGORITHM: a blob of the layout; prints its digest.
+put()
+{
+	local hex
+	hex=$("$2sum" "$1" | cut -d' ' -f1)
+	mkdir -p "layout/blobs/$2"
+	cp "$1" "layout/blobs/$2/$hex"
+	echo "$2:$hex"
+}
+
+@test "image: layers and contents that are known by sha512" {
+	local diff layer conf man oci=application/vnd.oci.image
+	gzip -nc "$F/l1.tar" >l1.tar.gz
+	# Not one of the layout's own: that of what is inside.
+	diff=sha512:$(sha512sum "$F/l1.tar" | cut -d' ' -f1)
+	layer=$(put l1.tar.gz sha512)
+	jq -nc --arg d "$diff" '{os: "linux", architecture: "amd64",
+		rootfs: {type: "layers", diff_ids: [$d]}}' >conf
+	conf=$(put conf sha256)
+	jq -nc --arg l "$layer" --arg c "$conf" --arg o $oci \
+		--argjson ls "$(stat -c %s l1.tar.gz)" \
+		--argjson cs "$(stat -c %s conf)" '{schemaVersion: 2,
+		mediaType: ($o + ".manifest.v1+json"), config: {digest: $c,
+		size: $cs, mediaType: ($o + ".config.v1+json")}, layers: [{
+		digest: $l, size: $ls,
+		mediaType: ($o + ".layer.v1.tar+gzip")}]}' >man
+	man=$(put man sha512)
+	jq -nc --arg m "$man" --arg o $oci --argjson s "$(stat -c %s man)" \
+		'{schemaVersion: 2, manifests: [{digest: $m, size: $s,
+		mediaType: ($o + ".manifest.v1+json")}]}' >layout/index.json
+	echo '{"imageLayoutVersion": "1.0.0"}' >layout/oci-layout
+	vial load -qi layout -t sha512:1
+	vrun -0 vial run --rm sha512:1 /bin/cat /etc/motd
+	[ "$output" = motd ]
+	# One that is not what it says.
+	jq -c '.rootfs.diff_ids[0] |= sub("sha512:."; "sha512:x")' conf |
+		sed 's/sha512:x/sha512:0/' >other
+	cmp -s conf other && sed -i 's/sha512:0/sha512:1/' other
+	conf=$(put other sha256)
+	jq -c --arg c "$conf" --argjson s "$(stat -c %s other)" \
+		'.config.digest = $c | .config.size = $s' man >man2
+	man=$(put man2 sha512)
+	jq -c --arg m "$man" --argjson s "$(stat -c %s man2)" \
+		'.manifests[0].digest = $m | .manifests[0].size = $s' \
+		layout/index.json >i && mv i layout/index.json
+	vial load -qi layout -t sha512:2
+	vrun -125 vial run --rm sha512:2 /bin/cat /etc/motd
+	one_line 'its content is sha512:'
+}

@@ -381,3 +381,42 @@ was_used()
 	[ "${#lines[@]}" -ge 3 ]
 	grep -qE '^one (12.29|16.38|20.48)kB (8.192|16.38)kB$' <<<"$output"
 }
+
+@test "images: filters by time, label and name" {
+	image old:1 x first
+	vial load -qi old-1.tar
+	mkdir x
+	tar -xf old-1.tar -C x
+	jq -c '.created = "2021-01-02T03:04:05Z" |
+		.config.Labels.kind = "second"' x/config.json >c
+	mv c x/config.json
+	jq -c '.[0].RepoTags = ["team/new:1"]' x/manifest.json >m
+	mv m x/manifest.json
+	tar -C x -cf new.tar .
+	vial load -qi new.tar
+	shown() { # WANT FILTER...
+		local want=$1 args=()
+		for f in "${@:2}"; do
+			args+=(-f "$f")
+		done
+		vrun -0 vial images "${args[@]}" --format '{{.Repository}}'
+		[ "$(xargs <<<"$output")" = "$want" ]
+	}
+	shown 'team/new old'
+	shown old before=team/new:1
+	shown team/new since=old:1
+	shown '' before=old:1
+	shown old until=2020-06-01
+	shown team/new label=kind=second
+	shown 'team/new old' label=kind
+	shown team/new 'reference=*/new'
+	shown team/new 'reference=*/*:1'
+	shown old 'reference=old' label=kind=first
+	shown 'team/new old' dangling=false
+	shown '' dangling=true
+	vial tag old:1 team/new:1
+	shown '<none>' dangling=true
+	vrun -1 vial images -f before=nosuch
+	vrun -0 vial images -a --digests
+	[[ ${lines[0]} == *' DIGEST '* ]]
+}

@@ -150,3 +150,73 @@ partials() { find "$VIAL_DATADIR/images/partial" -type f -size +0; }
 	kill "$pid"
 	wait "$pid" || true
 }
+
+@test "registries: a bar for each layer on a terminal, lines for a pipe" {
+	# shellcheck disable=SC2016 # python's
+	cat >term.py <<-'END'
+	import fcntl, os, pty, struct, sys, termios
+	pid, fd = pty.fork()
+	if pid == 0:
+	    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+	    os.environ["TERM"] = "xterm"
+	    os.execv(sys.argv[1], sys.argv[1:])
+	while True:
+	    try:
+	        data = os.read(fd, 65536)
+	    except OSError:
+	        break
+	    sys.stdout.buffer.write(data)
+	sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	END
+	printf '[registry]\ntimeout = 2\n' >"$VIAL_CONF"
+	name=127.0.0.1:$bad/slow
+	# It stops for two seconds, then goes on.
+	timeout 60 python3 term.py "$VIAL" pull "$name/bars" >out
+	id=$(cd "$VIAL_DATADIR/images/blobs/sha256" && find . -size +100k)
+	id=${id:2:12}
+	tr '\r' '\n' <out >lines
+	grep -qP "^\e\[K$id: Downloading \[=+> +\]  100kB/400\.\dkB$" lines
+	grep -qP "^\e\[K$id: Pull complete$" lines
+	grep -qF $'\e[1A' out
+	vrun -0 vial pull "$name/lines"
+	[ "${lines[1]}" = "$id: Already exists" ]
+	[[ $output != *$'\e'* ]]
+	timeout 60 python3 term.py "$VIAL" pull -q "$name/quiet" >out
+	[ "$(tr -d '\r' <out)" = "$name/quiet:latest" ]
+}
+
+@test "registries: which one of an image for several" {
+	local top=$BATS_FILE_TMPDIR oci=application/vnd.oci.image
+	jq -c '.architecture = "arm64" | .variant = "v8"' "$top/config.json" \
+		>config.json
+	(cd "$top" && registry_put "$OLDPWD/config.json")
+	jq -c --argjson c "$(registry_describe config.json \
+		$oci.config.v1+json)" '.config = $c' "$top/manifest.json" \
+		>manifest.json
+	(cd "$top" && registry_put "$OLDPWD/manifest.json")
+	mkdir -p "$top/layout/made"
+	jq -nc --argjson a "$(registry_describe manifest.json \
+		$oci.manifest.v1+json)" --arg o $oci \
+		--argjson b "$(registry_describe "$top/manifest.json" \
+		$oci.manifest.v1+json)" '{schemaVersion: 2,
+		mediaType: ($o + ".index.v1+json"), manifests: [
+		($a + {platform: {os: "linux", architecture: "arm64",
+		variant: "v8"}}), ($b + {platform: {os: "linux",
+		architecture: "amd64"}})]}' >"$top/layout/made/multi"
+	name=127.0.0.1:$bad/made/multi/x
+	arch() { vial image inspect -f '{{.Os}}/{{.Architecture}}' "$name"; }
+	for p in linux/arm64 arm64 linux/arm64/v8 linux/aarch64; do
+		vrun -0 vial pull --platform "$p" "$name"
+		[ "$(arch)" = linux/arm64 ]
+	done
+	vrun -125 vial run --pull never "$name" true
+	one_line linux/arm64 linux/amd64
+	vrun -1 vial pull --platform linux/riscv64 "$name"
+	one_line 'nothing for linux/riscv64'
+	vrun -0 vial pull "$name"
+	[ "$(arch)" = linux/amd64 ]
+	# Both names of the one are in the registry's words: the list's.
+	vrun -0 vial image inspect -f '{{index .RepoDigests 0}}' "$name"
+	[ "$output" = "127.0.0.1:$bad/made/multi/x@sha256:$(sha256sum \
+		"$top/layout/made/multi" | cut -c1-64)" ]
+}

@@ -32,7 +32,7 @@ setup()
 # refused HABIT WORD...: pulling it fails in one line with these words.
 refused()
 {
-	local name=127.0.0.1:$bad/$1/x status_of
+	local name=127.0.0.1:$bad/$1/x
 	shift
 	# shellcheck disable=SC2016 # python's
 	vrun -1 timeout -k 5 60 python3 -c 'import resource, subprocess, sys

@@ -403,11 +403,10 @@ static json_t *next_of_array(struct toml *t, json_t *root)
 		bad(t, "it is no array of tables");
 		return NULL;
 	}
-	if (!take(t, ']') || !take(t, ']')) {
-		bad(t, "']]' is missing");
-		return NULL;
-	}
-	return v;
+	if (take(t, ']') && take(t, ']'))
+		return v;
+	bad(t, "']]' is missing");
+	return NULL;
 }
 
 static json_t *header(struct toml *t, json_t *root)

@@ -68,15 +68,14 @@ static int platform_here(const char *name, struct platform *out, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = image_open(&s, name, &img, e);
-	if (r == 0) {
+	*out = (struct platform){ .os = "" };
+	/* Whatever is wrong with it is for rootdisk_find() to say. */
+	if (image_open(&s, name, &img, e) == 0) {
 		*out = img.config.platform;
 		image_fini(&img);
-		r = 1;
 	}
 	store_close(&s);
-	/* Whatever is wrong with it is for rootdisk_find() to say. */
-	return r > 0 && *out->os && *out->arch;
+	return *out->os && *out->arch;
 }
 
 /* Whether the image here is another than the one that is wanted, so that it

@@ -227,7 +227,7 @@ int imageuse_look(struct imageuse *u, struct store *s, const struct catalog *c,
 
 void imageuse_fini(struct imageuse *u)
 {
-	for (size_t i = 0; i < u->nimages; i++)
+	for (size_t i = 0; u->images && i < u->nimages; i++)
 		free(u->images[i].files);
 	free(u->images);
 	free(u->files);

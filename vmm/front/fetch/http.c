@@ -20,6 +20,10 @@
 /* Set before the first request. */
 static unsigned patience_s = STALL_S;
 
+/* Of each thread, with the connections that are open: the next request to the
+ * same host needs none of its own. */
+static __thread CURL *kept;
+
 struct call {
 	CURL *curl;
 	const struct http_req *req;
@@ -386,6 +390,12 @@ static struct curl_slist *headers_of(const struct call *c)
 	return all;
 }
 
+void http_done(void)
+{
+	curl_easy_cleanup(kept);
+	kept = NULL;
+}
+
 static int once(struct call *c, const struct http_conf *conf)
 {
 	char text[CURL_ERROR_SIZE] = "";
@@ -397,9 +407,12 @@ static int once(struct call *c, const struct http_conf *conf)
 	c->begun = c->refused = false;
 	c->text_len = 0;
 	c->sent = 0;
-	c->curl = curl_easy_init();
-	if (!c->curl)
+	if (!kept)
+		kept = curl_easy_init();
+	if (!kept)
 		return err_set(c->e, ENOMEM, "out of memory");
+	c->curl = kept;
+	curl_easy_reset(c->curl);
 	headers = headers_of(c);
 	set_up(c, conf, c->req);
 	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
@@ -409,8 +422,9 @@ static int once(struct call *c, const struct http_conf *conf)
 		r = failed(c, code, text, c->e);
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &c->res->status);
 	absolute(c->url, c->res);
+	curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(c->curl);
 	return r;
 }
 

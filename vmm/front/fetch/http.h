@@ -9,11 +9,15 @@
  * because what parses the network's bytes need not be what starts boxes.
  *
  *     main      pull NAME: what it says, what is printed
- *     pull      manifest, configuration, layers in parallel, then the name
+ *     pull      where from; manifest, configuration, layers, then the name
+ *     layers    several at once, each from where it stopped   bars  how far
+ *     push, login
  *     registry  one registry: where it is, retries, the token
  *     auth      WWW-Authenticate and tokens      creds  who the user is there
- *     conf      insecure registries, mirrors, certificates
+ *     conf      http or https, certificates      confine  what may be done
  *     http      one request
+ *
+ * Which registries a name leads to is image/registries.h.
  *
  * The other side is not trusted: answers are bounded, the time without a byte
  * is, redirects are, and lead to https only (http where the user said so).
@@ -77,6 +81,9 @@ void http_set_patience(unsigned seconds);
  * -EIO: for another reason. */
 int http_do(const struct http_conf *c, const struct http_req *req,
 	    struct http_res *res, struct err *e);
+
+/* The thread asks for nothing more: its connections end. */
+void http_done(void);
 
 /* Whether scheme, host and port of two addresses are the same. */
 bool http_same_origin(const char *a, const char *b);

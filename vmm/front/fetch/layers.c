@@ -147,6 +147,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&l->lock);
 		atomic_store(&l->stop, true);
 	}
+	http_done();
 	pthread_mutex_lock(&l->lock);
 	l->running--;
 	pthread_cond_signal(&l->ended);

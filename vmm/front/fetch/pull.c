@@ -270,6 +270,7 @@ int pull_image(const struct pull *how, struct err *e)
 		say_end(p, newer);
 	for (size_t i = 0; i < p->nsources; i++)
 		registry_close(&p->sources[i].registry);
+	http_done();
 	manifest_fini(&p->manifest);
 	free(p);
 	return r;

@@ -273,6 +273,7 @@ int push_image(const struct push *how, struct err *e)
 			r = run(&p, e);
 		registry_close(&p.registry);
 	}
+	http_done();
 	store_close(&p.store);
 	return r;
 }

@@ -29,7 +29,7 @@
  * doc.h bounds the text, manifest.h and config.h judge it, and a blob is read
  * as what its digest says or not at all.
  *
- *   ref      what a user calls an image
+ *   ref      what a user calls an image      registries  where that leads
  *   digest   what a blob is called       store    blobs and temporary files
  *   manifest, config: what they say      catalog  index.json
  *   image    one of them, opened         gc       what nobody refers to

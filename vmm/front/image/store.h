@@ -85,7 +85,7 @@ void blob_end(struct blob *b);
 
 /* At most so many are kept, and for so long. */
 #define PARTIAL_MAX 16
-#define PARTIAL_AGE_S (7 * 24 * 3600)
+#define PARTIAL_AGE_S 604800 /* a week */
 /* Removes those that are older, and the oldest of more than max. Those that
  * somebody writes to stay. Returns the bytes that went. */
 uint64_t store_trim(struct store *s, unsigned max, int64_t age_s);

@@ -29,7 +29,8 @@
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static struct tape blob;
-static char digest[80];
+static char digest[150];
+static bool sha512;
 static uint64_t total;
 
 static int stop(void **state)
@@ -44,6 +45,7 @@ static int run(enum decode_kind kind, uint64_t size, struct err *e)
 {
 	struct decode_conf c = { .size = size ? size : blob.len,
 				 .kind = kind,
+				 .sha512 = sha512,
 				 .limit = 1u << 30 };
 	autoclose int fd = memfd_create("blob", MFD_CLOEXEC);
 	const void *block;
@@ -111,6 +113,19 @@ static void test_kinds(void **state)
 		assert_int_equal(total, 1000000);
 		good(DECODE_AUTO, MILLION);
 	}
+}
+
+/* FIPS 180-2, C.3. */
+static void test_sha512(void **state)
+{
+	(void)state;
+	sha512 = true;
+	a_million();
+	good(DECODE_PLAIN,
+	     "sha512:e718483d0ce769644e2e42c7bc15b4638e1f98b13b2044285632a803af"
+	     "a973ebde0ff244877ea60a4cb0432ce577c31beb009c5c2c49aa2e4eadb217ad"
+	     "8cc09b");
+	sha512 = false;
 }
 
 static void test_members(void **state)
@@ -221,9 +236,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, stop)
 	const struct CMUnitTest tests[] = {
-		T(test_kinds), T(test_members),	  T(test_skippable),
-		T(test_empty), T(test_truncated), T(test_damaged),
-		T(test_left),
+		T(test_kinds),	   T(test_sha512), T(test_members),
+		T(test_skippable), T(test_empty),  T(test_truncated),
+		T(test_damaged),   T(test_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
