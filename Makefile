@@ -129,7 +129,7 @@ FRONT_LIBS := -lprotobuf-c -ljansson -larchive -lacl -lcap-ng -lcrypto \
 	-lbz2 -llzma -lz -lzstd
 FETCH_LIBS := -lcurl -ljansson -larchive -lcrypto -Wl,-Bstatic -lseccomp \
 	-Wl,-Bdynamic -lpthread
-NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-nf-3 -lnl-3
+NET_LIBS   := -lprotobuf-c -lnftables -lnl-route-3 -lnl-nf-3 -lnl-3 -lseccomp
 VMM_LIBS   := -lprotobuf-c -lfdt -luring -lcap-ng
 AGENT_LIBS := -larchive -lacl -lprotobuf-c -lnl-3
 UNPACK_LIBS := -larchive -lacl -lz -lzstd -lnettle

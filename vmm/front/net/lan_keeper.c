@@ -6,9 +6,10 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/loop.h"
-#include "jail/ids.h"
+#include "jail/caps.h"
 #include "net/netns.h"
 #include "net/passfd.h"
+#include "net/seal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -105,7 +106,7 @@ static bool sane(const Vial__Net__Join *j)
 static void tell(struct keeper *k, struct member *to)
 {
 	Vial__Net__Members all = VIAL__NET__MEMBERS__INIT;
-	Vial__Net__Member **list = calloc(k->n + 1, sizeof(*list));
+	Vial__Net__Member **list = calloc(k->n + 1, sizeof(void *));
 
 	if (!list)
 		return;
@@ -283,7 +284,9 @@ static int furnish(struct keeper *k, struct err *e)
 	    netns_set("ipv4/conf/all/send_redirects", "0", e) < 0 ||
 	    netns_set("ipv4/conf/default/send_redirects", "0", e) < 0)
 		return -e->code;
-	return netns_become(e);
+	if (caps_bound(e) < 0 || netns_become(e) < 0)
+		return -e->code;
+	return caps_drop(e);
 }
 
 static int read_subnet(struct keeper *k, const char *text, struct err *e)
@@ -313,6 +316,8 @@ int lan_keeper(const char *subnet, struct err *e)
 	    loop_init(&k.loop, NULL, e) < 0 ||
 	    timer_init(&k.idle, &k.loop, "idle", idle_fired, e) < 0 ||
 	    loop_add(&k.loop, &k.door, EPOLLIN, e) < 0)
+		return -e->code;
+	if (seal(e) < 0)
 		return -e->code;
 	timer_set(&k.idle, LINGER_MS);
 	r = loop_run(&k.loop);

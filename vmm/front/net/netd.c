@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/log.h"
 #include "net/passfd.h"
+#include "net/seal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -231,6 +232,8 @@ int netd_serve(struct netd *n, struct err *e)
 	    loop_add(&n->loop, &n->chan_watch, EPOLLIN | EPOLLRDHUP, e) < 0 ||
 	    watch_pasta(n, e) < 0 || watch_lan(n, e) < 0 ||
 	    egress_start(n->egress, &n->loop, e) < 0)
+		return -e->code;
+	if (seal(e) < 0)
 		return -e->code;
 	r = loop_run(&n->loop);
 	egress_stop(n->egress);

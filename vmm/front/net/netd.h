@@ -26,6 +26,7 @@
  *     pasta    the way up without rights          user
  *     ports    ports of the host that lead to the guest's
  *     loopback those of them that the host asks for itself    user
+ *     seal     what is given up when all is there
  *     lan      a network of several boxes; lan_keeper: who holds it
  *     egress   what the guest may reach, names, the log (egress.h)
  *

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/hostnft.h"
+
+#include "base/auto.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct addr_plan addr = {
+	.guest = 0x0ad50003,
+	.gateway = 0x0ad50002,
+	.up = 0x0ad50001,
+	.host = 0x0ad50000,
+	.prefix = 31,
+	.up_prefix = 31,
+};
+
+static struct port list[] = {
+	{ .host = 8080, .guest = 80, .fd = -1 },
+	{ .address = 0x7f000001,
+	  .host = 5353,
+	  .guest = 53,
+	  .udp = true,
+	  .fd = -1 },
+};
+static const struct ports ports = { list, ARRAY_LEN(list) };
+
+static void says_what_it_does(void **state)
+{
+	autofree char *text = hostnft_text("vial-a", "vla", &addr, &ports);
+
+	(void)state;
+	assert_non_null(text);
+	assert_non_null(strstr(text, "flags owner"));
+	assert_non_null(strstr(text, "fib daddr type local meta nfproto ipv4 "
+				     "tcp dport 8080 dnat ip to "
+				     "10.213.0.3:80\n"));
+	assert_non_null(strstr(text, "ip daddr 127.0.0.1 meta nfproto ipv4 "
+				     "udp dport 5353 dnat ip to "
+				     "10.213.0.3:53\n"));
+	assert_non_null(strstr(text, "iifname \"vla\" drop"));
+	assert_null(strstr(text, "priority dstnat; policy drop"));
+}
+
+/* Held by one, refused to another; gone with its holder. */
+static void the_kernel_takes_it(void **state)
+{
+	struct hostnft h = { .ctx = NULL }, again = { .ctx = NULL };
+	struct err e = { 0 };
+
+	(void)state;
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0)
+		skip();
+	if (hostnft_open(&h, "vial-a", "vla", &addr, &ports, &e) < 0) {
+		/* A kernel without nftables has said so. */
+		assert_int_equal(e.code, EOPNOTSUPP);
+		skip();
+	}
+	assert_true(hostnft_open(&again, "vial-a", "vla", &addr, &ports, &e) <
+		    0);
+	assert_null(again.ctx);
+	hostnft_close(&h);
+	assert_int_equal(
+		hostnft_open(&again, "vial-a", "vla", &addr, &ports, &e), 0);
+	hostnft_close(&again);
+}
+
+static void a_port_is_held(void **state)
+{
+	struct port one = { .address = 0x7f000001, .guest = 80, .fd = -1 };
+	struct port same = one;
+	struct ports first = { &one, 1 }, second = { &same, 1 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(ports_hold(&first, &e), 0);
+	assert_int_not_equal(one.host, 0);
+	same.host = one.host;
+	assert_int_equal(ports_hold(&second, &e), -EADDRINUSE);
+	assert_non_null(strstr(e.msg, "in use"));
+	ports_release(&first);
+	assert_int_equal(ports_hold(&second, &e), 0);
+	ports_release(&second);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_what_it_does),
+		cmocka_unit_test(a_port_is_held),
+		cmocka_unit_test(the_kernel_takes_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
