@@ -232,14 +232,13 @@ void boxrow_fini(struct boxrow *r)
 /* "80/tcp" against "80", "80/tcp" and "70-90". */
 static bool fits(const char *key, const char *want)
 {
-	char *end;
-	unsigned long port = strtoul(key, NULL, 10);
+	char *proto, *end;
+	unsigned long port = strtoul(key, &proto, 10);
 	unsigned long first = strtoul(want, &end, 10), last = first;
 
 	if (*end == '-')
 		last = strtoul(end + 1, &end, 10);
-	if (*end == '/' ? strcmp(end, strchr(key, '/')) != 0
-			: strcmp(strchr(key, '/'), "/tcp") != 0)
+	if (strcmp(proto, *end == '/' ? end : "/tcp") != 0)
 		return false;
 	return first <= port && port <= last;
 }
