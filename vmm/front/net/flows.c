@@ -123,7 +123,7 @@ bool flows_packet(const uint8_t *p, size_t len, struct egresslog_conn *c)
 
 	*c = (struct egresslog_conn){ 0 };
 	if (len >= 20 && p[0] >> 4 == 4) {
-		head = (p[0] & 15u) * 4;
+		head = 4 * (size_t)(p[0] & 15);
 		c->proto = p[9];
 		c->ip.len = 4;
 		memcpy(c->ip.b, p + 16, 4);

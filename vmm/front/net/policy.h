@@ -33,7 +33,7 @@
 #define POLICY_CLASSES 48
 #define POLICY_RULES 16384
 #define POLICY_CLOSED 160
-#define POLICY_NAME 254 /* longest name and its NUL */
+#define POLICY_NAME 254ul /* longest name and its NUL */
 
 struct policy_class {
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP; 0: any */

@@ -73,7 +73,7 @@ static void disconnect(int fd)
 {
 	const struct sockaddr sa = { .sa_family = AF_UNSPEC };
 
-	connect(fd, &sa, sizeof(sa));
+	(void)connect(fd, &sa, sizeof(sa));
 }
 
 static int make_socket(int family, int type, struct err *e)
