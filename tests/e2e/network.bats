@@ -66,7 +66,7 @@ reaches()	# MODE
 	wait_for 30 user busybox wget -qO- "http://$port/x"
 	for at in "user $IN:8080" "user 127.0.0.1:8080" "world $IN:8080" \
 		"user $port"; do
-		vrun -0 ${at% *} busybox wget -qO- "http://${at#* }/x"
+		vrun -0 "${at% *}" busybox wget -qO- "http://${at#* }/x"
 		[ "$output" = 'from the guest' ]
 	done
 	vrun world timeout 10 busybox wget -qO- "http://$IN:${port#*:}/x"
@@ -110,7 +110,7 @@ reaches()	# MODE
 }
 
 @test "network: names are asked where the options say" {
-	vrun -0 net run --rm --network nat --dns $OUT \
+	vrun -0 net run --rm --network nat --dns "$OUT" \
 		--dns-search a.test --dns-search b.test --dns-option ndots:2 \
 		"$IMAGE" sh -c 'cat /etc/resolv.conf; wget -qO- http://web.test/hello'
 	[[ $output == 'nameserver 10.'*'
