@@ -274,9 +274,9 @@ put()
 		mediaType: ($o + ".manifest.v1+json"), config: {digest: $c,
 		size: $cs, mediaType: ($o + ".config.v1+json")}, layers: [{
 		digest: $l, size: $ls,
-		mediaType: ($o + ".layer.v1.tar+gzip")}]}' >man
-	man=$(put man sha512)
-	jq -nc --arg m "$man" --arg o $oci --argjson s "$(stat -c %s man)" \
+		mediaType: ($o + ".layer.v1.tar+gzip")}]}' >manifest
+	man=$(put manifest sha512)
+	jq -nc --arg m "$man" --arg o $oci --argjson s "$(stat -c %s manifest)" \
 		'{schemaVersion: 2, manifests: [{digest: $m, size: $s,
 		mediaType: ($o + ".manifest.v1+json")}]}' >layout/index.json
 	echo '{"imageLayoutVersion": "1.0.0"}' >layout/oci-layout
@@ -289,9 +289,9 @@ put()
 	cmp -s conf other && sed -i 's/sha512:0/sha512:1/' other
 	conf=$(put other sha256)
 	jq -c --arg c "$conf" --argjson s "$(stat -c %s other)" \
-		'.config.digest = $c | .config.size = $s' man >man2
-	man=$(put man2 sha512)
-	jq -c --arg m "$man" --argjson s "$(stat -c %s man2)" \
+		'.config.digest = $c | .config.size = $s' manifest >other-manifest
+	man=$(put other-manifest sha512)
+	jq -c --arg m "$man" --argjson s "$(stat -c %s other-manifest)" \
 		'.manifests[0].digest = $m | .manifests[0].size = $s' \
 		layout/index.json >i && mv i layout/index.json
 	vial load -qi layout -t sha512:2

@@ -11,10 +11,12 @@
 #include "image/registries.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #define SOURCES_MAX 16
+#define MIRROR_TRIES 2u
 
 /* One place that may have the image, under one name that it may mean. */
 struct source {
@@ -175,7 +177,9 @@ static int add_source(struct puller *p, const struct ref *name,
 		return -e->code;
 	s->name = *name;
 	s->mirror = place->mirror;
-	s->registry.tries = p->how->tries;
+	/* Of a mirror there is another behind it. */
+	s->registry.tries =
+		MIN(p->how->tries, place->mirror ? MIRROR_TRIES : UINT_MAX);
 	p->nsources++;
 	return 0;
 }
