@@ -323,16 +323,29 @@ int egress_new(struct egress **out, const struct egress_conf *c, struct err *e)
 	return 0;
 }
 
+/* Best effort: without them the log does not say how long a connection was,
+ * or says that it was two minutes longer. */
+static void time_connections(void)
+{
+	static const char *const settings[] = {
+		"netfilter/nf_conntrack_timestamp",
+		"netfilter/nf_conntrack_tcp_timeout_time_wait",
+		"netfilter/nf_conntrack_tcp_timeout_close",
+	};
+	struct err none;
+
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		netns_set(settings[i], "1", &none);
+}
+
 int egress_setup(struct egress *eg, struct err *e)
 {
 	const struct egress_conf *c = &eg->conf;
 	const struct flows_ops ops = { ended, refused, lost, eg };
-	struct err none;
 
 	if (policy_nft_open(&eg->nft, c, &eg->policy, e) < 0)
 		return -e->code;
-	/* Without it the log does not say how long a connection was. */
-	netns_set("netfilter/nf_conntrack_timestamp", "1", &none);
+	time_connections();
 	if ((c->resolver4.len &&
 	     resolver_bind(eg->resolver, &c->resolver4, DNS_PORT, e) < 0) ||
 	    (c->resolver6.len &&

@@ -10,8 +10,10 @@
  *     {...,"event":"lost","what":"..."}
  *     {...,"event":"full","bytes":16777216}
  *
- * Bytes are those of packets, with their headers. "open" says of TCP that
- * neither end had closed when the box ended. No line follows "full". */
+ * Bytes are those of packets, with their headers. Seconds last until the kernel
+ * forgot the connection, a second or so after its end; the line comes up to a
+ * minute later. "open" says of TCP that neither end had closed when the box
+ * ended. No line follows "full". */
 #pragma once
 
 #include "net/dns.h"

@@ -285,6 +285,8 @@ void flows_rest(struct flows *f)
 	if (nfnl_ct_dump_request(f->dump) >= 0)
 		nl_recvmsgs_default(f->dump);
 	f->open = false;
+	/* Those whose time was over end by being looked at. */
+	drain(&f->ended, 16 * MESSAGES);
 }
 
 void flows_free(struct flows *f)
