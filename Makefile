@@ -279,8 +279,8 @@ fuzz: setup
 # ---- benchmarks -----------------------------------------------------------
 
 # Static, so that the same file runs here, in the lab and in a guest.
-BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart connect execrate hello spawn stream \
-	tree usage)
+BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart connect execrate hello \
+	netsetup spawn stream tree usage)
 .PHONY: bench-bins
 bench-bins: $(BENCH_BIN)
 $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
