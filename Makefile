@@ -201,7 +201,7 @@ $(B)/vmlinux: $(wildcard rootfs/kernel/build rootfs/kernel/config/* \
 
 # The images that come with vial (rootfs/images/NAME.image): NAME-TAG.oci.tar,
 # where vmm/front/builder/shipped.c looks for "vial/NAME:TAG".
-IMAGES := debian-12 busybox-latest
+IMAGES := debian-12 busybox-latest buildah-latest
 .PHONY: images
 images: $(IMAGES:%=$(B)/images/%.oci.tar)
 $(B)/images/%.oci.tar: rootfs/images/oci rootfs/images/debian.sh \
@@ -298,6 +298,7 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 E := $(B)/e2e
 .PHONY: e2e-bins
 e2e-bins: all $(B)/images/busybox-latest.oci.tar \
+		$(B)/images/buildah-latest.oci.tar \
 		$(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 same \
 	debian-gcc.ext4 bzip2)
 

@@ -47,10 +47,10 @@ extern const struct cmd cmd_volume, cmd_network, cmd_system, cmd_container,
 
 extern const struct cmd cmd_images, cmd_image, cmd_load, cmd_rmi, cmd_tag,
 	cmd_untag, cmd_history, cmd_save, cmd_import, cmd_pull, cmd_push,
-	cmd_login, cmd_logout, cmd_commit;
+	cmd_login, cmd_logout, cmd_commit, cmd_build;
 extern const struct cmd cmd_image_ls, cmd_image_load, cmd_image_rm,
 	cmd_image_tag, cmd_image_history, cmd_image_save, cmd_image_import,
-	cmd_image_pull, cmd_image_push;
+	cmd_image_pull, cmd_image_push, cmd_image_build;
 
 /* All of them, NULL behind the last. */
 extern const struct cmd *const cmds[];

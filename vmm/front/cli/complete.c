@@ -3,6 +3,8 @@
 
 #include "base/auto.h"
 #include "cli/cmd.h"
+#include "cli/imagerow.h"
+#include "image/ref.h"
 #include "box/state.h"
 #include "box/volume.h"
 
@@ -16,6 +18,7 @@ struct line {
 	const struct opt *wants; /* the option whose value it is */
 	int position;		 /* words that are no option before it */
 	bool words_only;	 /* options are over */
+	bool image_files;	 /* an image may be a file as well */
 	bool files, dirs, nospace;
 };
 
@@ -123,10 +126,31 @@ static void offer_volumes(struct line *l)
 	strv_fini(&names);
 }
 
+/* Names as people write them. */
+static void offer_images(struct line *l)
+{
+	struct catalog c = { .lock = -1 };
+	char name[REF_TEXT_MAX];
+	struct store s;
+	struct err e;
+
+	if (imagerow_store(&s, &e) < 0)
+		return;
+	if (catalog_load(&s, &c, &e) == 0)
+		for (size_t i = 0; i < c.n; i++) {
+			if (!c.v[i].name)
+				continue;
+			imagerow_familiar(c.v[i].name, name, sizeof(name));
+			offer(l, name, "", "");
+		}
+	catalog_fini(&c);
+	store_close(&s);
+}
+
 /* what: as help names it, such as "BOX" or "HOST:GUEST". */
 static void offer_value(struct line *l, const char *what)
 {
-	bool path = strchr(what, ':') != NULL;
+	bool path = strchr(what, ':') && opt_takes(what) != OPT_VALUE_IMAGE;
 
 	/* Behind the colon is a path of the guest. */
 	if (path && strchr(l->word + l->skip, ':'))
@@ -137,6 +161,9 @@ static void offer_value(struct line *l, const char *what)
 		l->nospace = l->files = path;
 		break;
 	case OPT_VALUE_IMAGE:
+		offer_images(l);
+		l->files = l->image_files;
+		break;
 	case OPT_VALUE_FILE:
 		l->files = true;
 		break;
@@ -222,6 +249,8 @@ static void in_command(struct line *l, const struct cmd *c, int argc,
 {
 	const char *value = strchr(l->word, '=');
 
+	l->image_files = strcmp(c->name, "run") == 0 ||
+			 strcmp(c->name, "create") == 0;
 	walk(l, c, argc, argv);
 	if (l->wants) {
 		offer_value(l, l->wants->arg);

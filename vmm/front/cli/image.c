@@ -268,9 +268,19 @@ static const struct cmd image_prune = {
 /* ---- all of them ---- */
 
 static const struct cmd *const commands[] = {
-	&cmd_image_ls,	    &image_inspect,  &cmd_image_load, &cmd_image_rm,
-	&cmd_image_history, &image_prune,    &cmd_image_tag,  &cmd_image_save,
-	&cmd_image_import,  &cmd_image_pull, &cmd_image_push, NULL,
+	&cmd_image_ls,
+	&image_inspect,
+	&cmd_image_load,
+	&cmd_image_rm,
+	&cmd_image_history,
+	&image_prune,
+	&cmd_image_tag,
+	&cmd_image_save,
+	&cmd_image_import,
+	&cmd_image_pull,
+	&cmd_image_push,
+	&cmd_image_build,
+	NULL,
 };
 
 const struct cmd cmd_image = {

@@ -22,7 +22,7 @@ const struct cmd *const cmds[] = {
 	&cmd_save,	 &cmd_import,  &cmd_volume,    &cmd_network,
 	&cmd_system,	 &cmd_info,    &cmd_container, &cmd_pull,
 	&cmd_push,	 &cmd_login,   &cmd_logout,    &cmd_commit,
-	&cmd_diff,	 NULL,
+	&cmd_diff,	 &cmd_build,   NULL,
 };
 
 static int unknown(const char *word)

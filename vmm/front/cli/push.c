@@ -38,7 +38,7 @@ static int push_main(const struct cmd *c, int argc, char **argv)
 }
 
 #define PUSH                                                                   \
-	.usage = "[OPTIONS] NAME[:TAG]",                                       \
+	.usage = "[OPTIONS] IMAGE[:TAG]",                                      \
 	.summary = "Send an image to a registry.", .opts = opts,               \
 	.mixed = true, .example = "vial push registry.example/team/ci:1.4\n",  \
 	.run = push_main

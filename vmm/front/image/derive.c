@@ -2,6 +2,7 @@
 #include "image/derive.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "image/load.h"
 #include "image/platform.h"
 
@@ -163,19 +164,6 @@ static json_t *make_config(const struct derive *d, const struct digest *inside)
 	return o;
 }
 
-static json_t *layer_json(const struct digest *digest, uint64_t size,
-			  enum manifest_pack pack)
-{
-	static const char *const media[PACK_NKINDS] = {
-		[PACK_NONE] = MEDIA_OCI_LAYER,
-		[PACK_GZIP] = MEDIA_OCI_LAYER "+gzip",
-		[PACK_ZSTD] = MEDIA_OCI_LAYER "+zstd",
-	};
-
-	return json_pack("{s:s, s:s, s:I}", "mediaType", media[pack], "digest",
-			 digest->text, "size", (json_int_t)size);
-}
-
 /* ---- all of it ---- */
 
 static int put_json(struct store *s, json_t *o, struct manifest_desc *d,
@@ -192,52 +180,134 @@ static int put_json(struct store *s, json_t *o, struct manifest_desc *d,
 
 /* Ends its stream: what is inside, and what it is as a blob. */
 static int finish_layer(struct derive_layer *l, struct digest *inside,
-			struct digest *blob, struct err *e)
+			struct manifest_desc *out, struct err *e)
 {
+	*out = (struct manifest_desc){ .pack = PACK_GZIP };
 	if (pack(l, NULL, 0, Z_FINISH, e) < 0)
 		return -e->code;
 	digest_final(&l->inside, inside);
-	return blob_commit(&l->blob, NULL, blob, e);
+	out->size = l->z.total_out;
+	return blob_commit(&l->blob, NULL, &out->digest, e);
 }
 
-static json_t *base_layers(const struct image *base)
+static json_t *layer_json(const struct manifest_desc *d)
 {
-	json_t *a = json_array();
+	static const char *const media[PACK_NKINDS] = {
+		[PACK_NONE] = MEDIA_OCI_LAYER,
+		[PACK_GZIP] = MEDIA_OCI_LAYER "+gzip",
+		[PACK_ZSTD] = MEDIA_OCI_LAYER "+zstd",
+	};
 
-	for (size_t i = 0; base && i < base->manifest.nlayers; i++) {
-		const struct manifest_desc *l = &base->manifest.layers[i];
+	return json_pack("{s:s, s:s, s:I}", "mediaType", media[d->pack],
+			 "digest", d->digest.text, "size", (json_int_t)d->size);
+}
 
-		json_array_append_new(a,
-				      layer_json(&l->digest, l->size, l->pack));
-	}
-	return a;
+/* config's digest and size, and those of n layers. */
+static int put_manifest(struct store *s, const struct manifest_desc *config,
+			const struct manifest_desc *layers, size_t n,
+			struct manifest_desc *out, struct err *e)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, layer_json(&layers[i]));
+	*out = (struct manifest_desc){ .media = MEDIA_OCI_MANIFEST };
+	return put_json(s,
+			json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:o}",
+				  "schemaVersion", 2, "mediaType",
+				  MEDIA_OCI_MANIFEST, "config", "mediaType",
+				  MEDIA_OCI_CONFIG, "digest",
+				  config->digest.text, "size",
+				  (json_int_t)config->size, "layers", list),
+			out, e);
 }
 
 int derive_image(struct store *s, const struct derive *d,
 		 struct derive_layer *l, struct digest *id, struct err *e)
 {
 	const struct digest none = { "" };
-	struct manifest_desc m = { .media = MEDIA_OCI_MANIFEST }, c = { 0 };
-	struct digest inside, blob;
-	json_t *layers;
-	int r = l->any ? finish_layer(l, &inside, &blob, e) : 0;
+	size_t n = d->base ? d->base->manifest.nlayers : 0;
+	autofree struct manifest_desc *layers = calloc(n + 1, sizeof(*layers));
+	struct manifest_desc m, c = { 0 };
+	struct digest inside;
+	int r = 0;
 
+	if (!layers)
+		return err_set(e, ENOMEM, "out of memory");
+	if (n > 0)
+		memcpy(layers, d->base->manifest.layers, n * sizeof(*layers));
+	if (l->any)
+		r = finish_layer(l, &inside, &layers[n++], e);
 	if (r == 0)
 		r = put_json(s, make_config(d, l->any ? &inside : NULL), &c, e);
-	if (r < 0)
-		return r;
-	layers = base_layers(d->base);
-	if (l->any)
-		json_array_append_new(layers, layer_json(&blob, l->z.total_out,
-							 PACK_GZIP));
-	r = put_json(s,
-		     json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:o}",
-			       "schemaVersion", 2, "mediaType",
-			       MEDIA_OCI_MANIFEST, "config", "mediaType",
-			       MEDIA_OCI_CONFIG, "digest", c.digest.text,
-			       "size", (json_int_t)c.size, "layers", layers),
-		     &m, e);
+	if (r == 0)
+		r = put_manifest(s, &c, layers, n, &m, e);
 	if (r == 0)
 		r = load_name(s, &m, d->name, &none, id, e);
 	return r;
+}
+
+/* ---- the same image, packed ---- */
+
+/* Which of the bases has the layer, as it has it. */
+static bool from_bases(const struct image *bases, size_t n,
+		       const struct digest *inside, struct manifest_desc *out)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < bases[i].manifest.nlayers; k++)
+			if (digest_equal(&bases[i].config.diff_ids[k],
+					 inside)) {
+				*out = bases[i].manifest.layers[k];
+				return true;
+			}
+	return false;
+}
+
+static int pack_layer(struct store *s, const struct image *img, size_t i,
+		      struct manifest_desc *out, struct err *e)
+{
+	autoclose int fd = image_layer_fd(s, img, i, e);
+	autofree char *buf = malloc(PACK_BYTES);
+	struct derive_layer l;
+	struct digest inside;
+	ssize_t n = 0;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (!buf)
+		return err_set(e, ENOMEM, "out of memory");
+	r = derive_layer_open(&l, s, e);
+	while (r == 0 && (n = fd_read_full(fd, buf, PACK_BYTES)) > 0)
+		r = derive_layer_write(&l, buf, (size_t)n, e);
+	if (r == 0 && n < 0)
+		r = err_set(e, (int)-n, "read: %s", strerror((int)-n));
+	if (r == 0)
+		r = finish_layer(&l, &inside, out, e);
+	derive_layer_end(&l);
+	if (r == 0 && !digest_equal(&inside, &img->config.diff_ids[i]))
+		r = err_set(e, EBADMSG, "layer %zu is %s, not %s", i + 1,
+			    inside.text, img->config.diff_ids[i].text);
+	return r;
+}
+
+int derive_packed(struct store *s, const struct image *img,
+		  const struct image *bases, size_t nbases,
+		  struct manifest_desc *m, struct err *e)
+{
+	size_t n = img->manifest.nlayers;
+	autofree struct manifest_desc *layers = calloc(n + 1, sizeof(*layers));
+	int r = 0;
+
+	if (!layers)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		layers[i] = img->manifest.layers[i];
+		if (layers[i].pack == PACK_NONE &&
+		    !from_bases(bases, nbases, &img->config.diff_ids[i],
+				&layers[i]))
+			r = pack_layer(s, img, i, &layers[i], e);
+	}
+	return r < 0 ? r
+		     : put_manifest(s, &img->manifest.config, layers, n, m, e);
 }

@@ -46,3 +46,9 @@ struct derive {
  * only a line of the history. */
 int derive_image(struct store *s, const struct derive *d,
 		 struct derive_layer *l, struct digest *id, struct err *e);
+
+/* A manifest of the same image whose plain layers are packed, or are those of
+ * the bases where one of them has the same. It has no name yet. */
+int derive_packed(struct store *s, const struct image *img,
+		  const struct image *bases, size_t nbases,
+		  struct manifest_desc *m, struct err *e);

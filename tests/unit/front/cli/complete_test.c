@@ -6,6 +6,7 @@
 #include "cli/cmd.h"
 #include "box/state.h"
 #include "box/volume.h"
+#include "image/catalog.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,6 +129,36 @@ static int stop(void **state)
 	return system(cmd);
 }
 
+static void images(void **state)
+{
+	static const char config[] =
+		"{\"os\":\"linux\",\"architecture\":\"amd64\",\"rootfs\":"
+		"{\"type\":\"layers\",\"diff_ids\":[]}}";
+	struct catalog_entry en = { .name = NULL };
+	struct catalog c;
+	char place[80];
+	struct store s;
+	struct err e;
+
+	(void)state;
+	snprintf(place, sizeof(place), "%s/data", dir);
+	assert_int_equal(store_open(&s, place, &e), 0);
+	assert_int_equal(store_write(&s, config, strlen(config), &en.id, &e),
+			 0);
+	en.desc.digest = en.id;
+	en.desc.size = strlen(config);
+	assert_int_equal(catalog_edit(&s, &c, &e), 0);
+	en.name = strdup("docker.io/library/debian:12");
+	assert_int_equal(catalog_put(&c, &en, &e), 0);
+	assert_int_equal(catalog_commit(&c, &e), 0);
+	catalog_fini(&c);
+	free(en.name);
+	store_close(&s);
+	assert_string_equal(after("run d"), "debian:12 :f");
+	assert_string_equal(after("run debian:1"), "debian:12 :f");
+	assert_string_equal(after("run x"), ":f");
+}
+
 static void commands(void **state)
 {
 	(void)state;
@@ -220,7 +251,7 @@ int main(void)
 		cmocka_unit_test(commands), cmocka_unit_test(volumes_there_are),
 		cmocka_unit_test(commands), cmocka_unit_test(groups),
 		cmocka_unit_test(options),  cmocka_unit_test(values),
-		cmocka_unit_test(words),
+		cmocka_unit_test(words),    cmocka_unit_test(images),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build.h - what the files of `vial build` share.
+ *
+ *     build.c         the words, and the order of things
+ *     build_input.c   the Dockerfile, and the images it begins with
+ *     build_vm.c      a box of vial/buildah that builds
+ *     build_result.c  what comes out, as an image of the store */
+#pragma once
+
+#include "base/err.h"
+#include "builder/desk.h"
+#include "image/digest.h"
+#include "spec/strv.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct build_args {
+	const char *file, *target, *network, *memory, *iidfile, *platform;
+	struct strv tags, args, labels;
+	bool quiet, pull, no_cache;
+	/* while it goes on */
+	struct desk desk;
+	const char *context; /* a folder; NULL: an archive, or none */
+	char *text;	     /* the Dockerfile; owned */
+	size_t len;
+	struct strv images; /* as the Dockerfile has them */
+};
+
+/* Reads the Dockerfile; of "-" all of standard input goes to the desk. */
+int build_input(struct build_args *a, const char *path, struct err *e);
+/* What the Dockerfile names: pulled when it is missing, and laid out on the
+ * desk. */
+int build_images(struct build_args *a, struct err *e);
+/* Returns 0 with the archive in out, or 1 when the build failed, which has
+ * been said. */
+int build_in_vm(struct build_args *a, int out, struct err *e);
+/* The archive becomes an image with the names that were asked for. */
+int build_result(struct build_args *a, int in, struct digest *id,
+		 struct err *e);
