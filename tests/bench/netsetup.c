@@ -5,7 +5,6 @@
  *
  * Has VIAL-NETD make a network and takes it away again, N times. Prints the
  * median microseconds of each. */
-#include "base/auto.h"
 #include "base/fd.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
@@ -22,7 +21,7 @@
 #define NETD_FD	  3
 
 /* The byte in front; its descriptor is nobody's. */
-static int take_tap(int sock)
+static void take_tap(int sock)
 {
 	char room[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec iov = { &byte, 1 };
@@ -32,11 +31,15 @@ static int take_tap(int sock)
 			    .msg_controllen = sizeof(room) };
 	int tap = -1;
 
+	struct cmsghdr *head;
+
 	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) != 1)
-		return -1;
-	if (m.msg_controllen > 0)
-		memcpy(&tap, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(tap));
-	return tap;
+		return;
+	head = CMSG_FIRSTHDR(&m);
+	if (head)
+		memcpy(&tap, CMSG_DATA(head), sizeof(tap));
+	if (tap >= 0)
+		close(tap);
 }
 
 static int ask(int sock, Vial__Net__Mode mode, unsigned i)
@@ -47,7 +50,6 @@ static int ask(int sock, Vial__Net__Mode mode, unsigned i)
 	struct err e = { 0 };
 	struct chan c;
 	char id[65];
-	autoclose int tap = -1;
 	int ok;
 
 	snprintf(id, sizeof(id), "%064x", i);
@@ -60,7 +62,7 @@ static int ask(int sock, Vial__Net__Mode mode, unsigned i)
 	chan_init(&c, sock);
 	if (chan_send(&c, &r.base) < 0)
 		return -1;
-	tap = take_tap(sock);
+	take_tap(sock);
 	answer = chan_recv(&c, &vial__net__answer__descriptor, &e);
 	ok = answer && ((Vial__Net__Answer *)answer)->error == 0;
 	if (!ok)
