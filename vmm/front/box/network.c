@@ -7,6 +7,7 @@
 #include "box/netinfo.h"
 #include "box/state.h"
 #include "box/where.h"
+#include "net/pool.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -337,14 +338,20 @@ int network_create(struct network *n, const char *subnet, struct err *e)
 
 int network_remove(const struct network *n, struct err *e)
 {
-	char file[NETWORK_NAME_MAX + sizeof(SUFFIX)];
+	char file[NETWORK_NAME_MAX + sizeof(SUFFIX)], path[64];
 	autoclose int top = open_top(e);
 
 	if (top < 0)
 		return top;
 	snprintf(file, sizeof(file), "%s" SUFFIX, n->name);
-	return unlinkat(top, file, 0) < 0 ? err_sys(e, "network %s", n->name)
-					  : 0;
+	if (unlinkat(top, file, 0) < 0)
+		return err_sys(e, "network %s", n->name);
+	/* By which boxes have met; nobody does any more. */
+	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s", n->id);
+	unlink(path);
+	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s.lock", n->id);
+	unlink(path);
+	return 0;
 }
 
 /* ---- who is on it ---- */
