@@ -134,12 +134,14 @@ static int by_name(const void *a, const void *b)
 
 static int names_add(struct names *l, const char *name, struct err *e)
 {
-	if (make_room(&l->v, l->n, &l->room, sizeof(*l->v), e) < 0)
-		return -e->code;
-	l->v[l->n] = strdup(name);
-	if (!l->v[l->n])
+	char *copy = strdup(name);
+
+	if (!copy || make_room(&l->v, l->n, &l->room, sizeof(*l->v), e) < 0 ||
+	    !l->v) {
+		free(copy);
 		return no_memory(e);
-	l->n++;
+	}
+	l->v[l->n++] = copy;
 	return 0;
 }
 

@@ -75,7 +75,7 @@ static const char *expand_one(const struct from *f, const char *p,
 	more = strcspn(p, "}");
 	if (more >= 2 && p[0] == ':' && (p[1] == '-') != set)
 		add(out, p + 2, more - 2);
-	else if (more >= 2 && p[1] == '-')
+	else if (set && more >= 2 && p[0] == ':' && p[1] == '-')
 		add(out, value, strlen(value));
 	p += more;
 	return p + (*p == '}');

@@ -218,7 +218,7 @@ static int commit(struct commit *c, const char *what, const char *name,
 static int commit_main(const struct cmd *c, int argc, char **argv)
 {
 	struct commit how = { .pause = true };
-	char name[REF_TEXT_MAX];
+	char name[REF_TEXT_MAX] = "";
 	struct err e = { 0 };
 	int status, first = cmd_parse(c, argc, argv, &how, &status);
 
