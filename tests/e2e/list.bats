@@ -74,7 +74,7 @@ ps_is()
 	ps_is 'live done-box' -a --filter since=idle --format '{{.Names}}'
 	ps_is 'done-box idle' -a --filter before=live --format '{{.Names}}'
 	ps_is done-box -a --filter 'name=^/done' --format '{{.Names}}'
-	ps_is 'idle b created none' -a --filter id="${idle:0:9}" --format \
+	ps_is 'idle b created default' -a --filter id="${idle:0:9}" --format \
 		'{{.Names}} {{.Label "a"}} {{.State}} {{.Networks}}'
 	vrun -0 vial ps --all --filter id="$live" --filter status=running \
 		--no-trunc --format '{{.ID}} {{.Status}}'
