@@ -199,8 +199,10 @@ const struct cmd cmd_network_prune = {
 };
 
 static const struct cmd *const commands[] = {
-	&cmd_network_create, &cmd_network_inspect, &cmd_network_ls,
-	&cmd_network_prune,  &cmd_network_rm,	   NULL,
+	&cmd_network_connect,	 &cmd_network_create,
+	&cmd_network_disconnect, &cmd_network_inspect,
+	&cmd_network_ls,	 &cmd_network_prune,
+	&cmd_network_rm,	 NULL,
 };
 
 const struct cmd cmd_network = {
