@@ -1,67 +1,42 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# egress - what a guest may reach, with root in the guest on the other side.
-# Two network namespaces stand for the world, as in network.bats: one is the
-# host's, behind its default route are servers, a cloud's metadata address and
-# somebody's private network.
+# egress - what a guest may reach, with root in the guest on the other side. In
+# the world (world.bash) are more servers than in others: a cloud's metadata
+# address, and somebody's private network.
 
-# shellcheck disable=SC2154,SC2016 # run sets variables; templates have no shell's
+# shellcheck disable=SC2030,SC2031,SC2154,SC2016 # run sets variables
 load common
+load world
 
-IN=198.51.100.1 OUT=198.51.100.2 TWO=198.51.100.3
-META=169.254.169.254 LAN=192.168.77.1
-
-httpd()	# NAMESPACE ADDRESS
-{
-	ip netns exec "$1" busybox httpd -f -p "$2:80" \
-		-h "$BATS_FILE_TMPDIR/www" 3>&- &
-	echo $! >>"$BATS_FILE_TMPDIR/pids"
-}
+TWO=198.51.100.3 META=169.254.169.254 LAN=192.168.77.1
+# More than any datagram holds; none of them answers.
+many=(203.0.113.{1..250})
+# shellcheck disable=SC2034 # world.bash's
+WORLD_DNS=("--address=/lan.test/$LAN" "--host-record=short.test,$TWO,15"
+	"--host-record=page.test,$OUT,600"
+	"--cname=www.test,short.test" "--txt-record=text.test,words"
+	"${many[@]/#/--host-record=many.test,}")
 
 setup_file()
 {
 	local a
 	[ "$(id -u)" -eq 0 ] || return 0
-	: >"$BATS_FILE_TMPDIR/pids"
-	ip netns add vt-user
-	ip netns add vt-world
-	ip link add vt0 netns vt-user type veth peer name vt0 netns vt-world
-	ip -n vt-user addr add $IN/24 dev vt0
-	for a in $OUT/24 $TWO/24 $META/32 $LAN/32; do
-		ip -n vt-world addr add $a dev vt0
+	world_up
+	for a in $TWO/24 $META/32 $LAN/32; do
+		ip -n vt-world addr add "$a" dev vt0
+		world_run busybox httpd -f -p "${a%/*}:80" \
+			-h "$BATS_FILE_TMPDIR/www"
 	done
-	for ns in vt-user vt-world; do
-		ip -n $ns link set lo up
-		ip -n $ns link set vt0 up
-	done
-	ip -n vt-user route add default via $OUT
-	ip netns exec vt-user sysctl -qw net.ipv4.ip_forward=1
-	mkdir -p "$BATS_FILE_TMPDIR/www" /etc/netns/vt-user
-	echo "nameserver $OUT" >/etc/netns/vt-user/resolv.conf
-	echo "hello from the world" >"$BATS_FILE_TMPDIR/www/hello"
-	"$E/tool" noise 5 300000 >"$BATS_FILE_TMPDIR/www/large"
-	for a in $OUT $TWO $META $LAN; do httpd vt-world $a; done
-	httpd vt-user $IN
-	ip netns exec vt-world dnsmasq -k -C /dev/null --no-resolv --no-hosts \
-		--bind-interfaces --listen-address=$OUT --pid-file= \
-		--user=root --address=/web.test/$OUT --address=/lan.test/$LAN \
-		--host-record=short.test,$TWO,1 --cname=www.test,short.test \
-		--txt-record=text.test,words \
-		"${many[@]/#/--host-record=many.test,}" 3>&- &
+	ip netns exec vt-user busybox httpd -f -p "$IN:80" \
+		-h "$BATS_FILE_TMPDIR/www" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/pids"
 }
-
-# More than any datagram holds; none answers.
-many=(203.0.113.{1..250})
 
 teardown_file()
 {
 	[ "$(id -u)" -eq 0 ] || return 0
-	while read -r p; do kill "$p" || true; done <"$BATS_FILE_TMPDIR/pids"
-	ip netns del vt-user
-	ip netns del vt-world
-	rm -rf /etc/netns/vt-user
+	world_down
 }
 
 setup()
@@ -72,26 +47,34 @@ setup()
 
 teardown() { common_teardown; }
 
-# vial, on the host of this world.
-net() { timeout -k 5 "$PATIENCE" ip netns exec vt-user "$VIAL" "$@"; }
-# A box that ends with its script, of which get is a part.
-guest()	# [OPTION...] SCRIPT
+# What the guest's scripts have: get prints the page or says no, at once or
+# never (what is dropped would take the whole time).
+get='get() {
+	timeout 8 wget -qO- "http://$1/hello" 2>/dev/null && return
+	[ $? -ge 124 ] && echo "late $1" || echo "no $1"
+}
+'
+guest()	# [OPTION...] SCRIPT: a box that ends with its script
 {
-	net run --rm "${@:1:$#-1}" "$IMAGE" sh -c '
-		get() { wget -qO- "http://$1/hello" 2>/dev/null || echo "no $1"; }
-		'"${!#}"
+	net run --rm "${@:1:$#-1}" "$IMAGE" sh -c "$get${!#}"
+}
+inside()	# BOX SCRIPT
+{
+	net exec "$1" sh -c "$get$2"
 }
 # The lines of the log that jq selects, and of them what it prints.
 logged() { jq -r "select($1) | $2" egress.log; }
+
+hello='hello from the world'
 
 @test "egress: the public internet and nothing else" {
 	vrun -0 guest --network nat --egress-log egress.log "
 		get web.test; get $OUT; get $META; get $LAN; get $IN
 		get lan.test
-		r=\$(ip route | awk '/default/ { print \$3 }'); get \$r"
+		get \$(ip route | awk '/default/ { print \$3 }')"
 	cat egress.log
-	[ "${lines[0]}" = 'hello from the world' ]
-	[ "${lines[1]}" = 'hello from the world' ]
+	[ "${lines[0]}" = "$hello" ]
+	[ "${lines[1]}" = "$hello" ]
 	[ "${lines[2]}" = "no $META" ]
 	[ "${lines[3]}" = "no $LAN" ]
 	[ "${lines[4]}" = "no $IN" ]
@@ -102,5 +85,167 @@ logged() { jq -r "select($1) | $2" egress.log; }
 	[ "$(logged '.event == "refused"' .address | head -n 3)" = \
 		"$META"$'\n'"$LAN"$'\n'"$IN" ]
 	[ "$(logged '.event == "connection"' '.port' | sort -u)" = 80 ]
+	nothing_left
+}
+
+@test "egress: without rights it is the same" {
+	vrun -0 guest --network user --egress-log egress.log "
+		get web.test; get $META; get $LAN; get $IN; get 10.0.2.2
+		get 10.0.3.2"
+	cat egress.log
+	[ "$output" = "$hello
+no $META
+no $LAN
+no $IN
+no 10.0.2.2
+no 10.0.3.2" ]
+	# The page and the heads of its packets.
+	[ "$(logged '.event == "connection" and .name == "web.test"' \
+		'.received > 300 and .sent > 100 and .port == 80')" = true ]
+	nothing_left
+}
+
+@test "egress: a list of names, for as long as their answers live" {
+	vrun -0 net run -d --name job --network nat --egress-log egress.log \
+		--egress page.test:80,www.test/tcp,lan.test,many.test,text.test \
+		--egress "*.sub.test:443 $META:81" "$IMAGE" sleep 1000
+	# By address only what a name has opened before.
+	vrun -0 inside job "
+		get $OUT; get $TWO; get page.test; get www.test; get $OUT
+		get $TWO; get $META; get lan.test; get $LAN; get other.test
+		timeout 8 nc -w 3 $OUT 81 </dev/null || echo no port"
+	[ "$output" = "no $OUT
+no $TWO
+$hello
+$hello
+$hello
+$hello
+no $META
+no lan.test
+no $LAN
+no other.test
+no port" ]
+	# Names that are not in the list do not exist; others are not asked
+	# behind the resolver's back.
+	vrun -0 inside job "
+		nslookup other.test 2>&1 | grep -o NXDOMAIN | head -n 1
+		timeout 8 nslookup page.test $OUT >/dev/null 2>&1; echo \$?
+		nslookup -type=txt text.test | grep -o words
+		ping -c 1 -W 1 many.test | grep -o '(203\.0\.113' | head -n 1"
+	[ "${lines[0]}" = NXDOMAIN ]
+	[ "${lines[1]}" = 1 ]
+	[ "${lines[2]}" = words ]
+	# 250 addresses do not fit a datagram, so it came by TCP.
+	[ "${lines[3]}" = '(203.0.113' ]
+	[ "$(logged '.name == "many.test"' '.addresses // [] | length' |
+		sort -nu | tail -n 1)" = 64 ]
+	# The answer for short.test lives for a moment.
+	wait_for 60 sh -c "! '$VIAL' exec job wget -qO- -T 8 http://$TWO/hello"
+	vrun -0 inside job "get $OUT; get $TWO; get www.test"
+	[ "$output" = "$hello
+no $TWO
+$hello" ]
+	cat egress.log
+	[ "$(logged '.event == "name" and .verdict == "refused"' .name |
+		sort -u)" = other.test ]
+	[ "$(logged '.event == "refused" and .port == 53' .protocol |
+		sort -u)" = udp ]
+	vrun -0 net rm -f job
+	[ -n "$(logged '.event == "connection" and .name == "www.test"' \
+		'.port')" ]
+	nothing_left
+}
+
+@test "egress: private addresses that the list names" {
+	vrun -0 guest --network nat --egress "all,$LAN:80/tcp" "
+		get $LAN; get lan.test; get web.test; get $META"
+	[ "$output" = "$hello
+$hello
+$hello
+no $META" ]
+	nothing_left
+}
+
+@test "egress: nothing, as the default of this host" {
+	printf '[network]\nmode = "nat"\negress = "none"\n' >vial.conf
+	VIAL_CONF=$PWD/vial.conf vrun -0 guest "
+		get web.test; get $OUT; get $META; ping -c 1 -W 3 $OUT | grep -c from
+		true"
+	[ "$output" = "no web.test
+no $OUT
+no $META
+0" ]
+	nothing_left
+}
+
+@test "egress: root in the guest pretends to be somebody else" {
+	vrun -0 net run -d --name other --network nat "$IMAGE" sh -c "
+		mkdir /www && echo mine >/www/hello &&
+		exec httpd -f -p 80 -h /www"
+	vrun -0 inside other "ip -4 -o addr show dev eth0 |
+		sed 's/.* inet \([0-9.]*\).*/\1/'"
+	other=$output
+	vrun -0 guest --privileged --network nat --egress-log egress.log "
+		me=\$(ip -4 -o addr show dev eth0 | sed 's/.* inet \([^ ]*\).*/\1/')
+		gw=\$(ip route | awk '/default/ { print \$3 }')
+		get $OUT
+		get $other
+		# Its address, claimed and used: nobody answers.
+		ip addr add $other/32 dev eth0
+		timeout 4 nc -s $other -w 3 $OUT 80 </dev/null || echo no source
+		ip addr add $IN/32 dev eth0
+		timeout 4 nc -s $IN -w 3 $OUT 80 </dev/null || echo no source
+		ip addr del $other/32 dev eth0; ip addr del $IN/32 dev eth0
+		# The gateway's.
+		arping -U -c 2 -w 3 -I eth0 -s \$gw \$gw >/dev/null 2>&1
+		arping -A -c 2 -w 3 -I eth0 -s \$gw \$gw >/dev/null 2>&1
+		# By a way of its own to what is closed.
+		ip route add $META via \$gw; ip route add $LAN via \$gw
+		get $META; get $LAN
+		# Another card.
+		ip link set eth0 address 02:11:22:33:44:55
+		timeout 5 wget -qO- -T 3 http://$OUT/hello || echo no card"
+	[ "$output" = "$hello
+no $other
+no source
+no source
+no $META
+no $LAN
+no card" ]
+	vrun -0 inside other "get $OUT; get 127.0.0.1"
+	[ "$output" = "$hello"$'\nmine' ]
+	vrun -0 net rm -f other
+	nothing_left
+}
+
+@test "egress: what a run used is the list of the next" {
+	script="get web.test; get $TWO; get web.test; nslookup -type=txt text.test |
+		grep -c words; get none.test"
+	vrun -0 guest --network nat --egress record=needed.list "$script"
+	first=$output
+	cat needed.list
+	[ "$(grep -v '^#' needed.list)" = "$TWO:80/tcp
+text.test:0
+web.test:80/tcp" ]
+	vrun -0 guest --network user --egress @needed.list "$script
+		get $OUT; get www.test; timeout 5 nc -w 3 $OUT 81 || echo no port"
+	[ "$output" = "$first
+$hello
+no www.test
+no port" ]
+	nothing_left
+}
+
+@test "egress: lists and files that are none" {
+	vrun -125 net run --rm --network nat --egress web..test "$IMAGE" true
+	one_line --egress web..test
+	vrun -125 net run --rm --network nat --egress @none "$IMAGE" true
+	one_line --egress none 'No such file'
+	vrun -125 net run --rm --network nat --egress none,all "$IMAGE" true
+	one_line --egress none
+	vrun -125 net run --rm --network none --egress all "$IMAGE" true
+	one_line --network none
+	vrun -125 net run --rm --network nat --egress-log /none/x "$IMAGE" true
+	one_line --egress-log /none/x
 	nothing_left
 }

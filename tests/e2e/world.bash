@@ -8,7 +8,8 @@ IN=198.51.100.1 OUT=198.51.100.2
 
 world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
 
-# Links, a name server that knows web.test, and a web server.
+# Links, a name server that knows web.test (and what the options WORLD_DNS of
+# dnsmasq have), and a web server.
 world_up()
 {
 	ip netns add vt-user
@@ -29,7 +30,7 @@ world_up()
 	world_run busybox httpd -f -p $OUT:80 -h "$BATS_FILE_TMPDIR/www"
 	world_run dnsmasq -k -C /dev/null --no-resolv --no-hosts \
 		--bind-interfaces --listen-address=$OUT --pid-file= \
-		--user=root --address=/web.test/$OUT
+		--user=root --address=/web.test/$OUT "${WORLD_DNS[@]}"
 	ip netns exec vt-user busybox httpd -f -p 127.0.0.1:80 \
 		-h "$BATS_FILE_TMPDIR/www" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/pids"

@@ -200,7 +200,9 @@ static void put_own(struct text *t, const struct egress_conf *c)
 	       "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
 	       "nd-router-solicit } accept\n"
 	       "icmp type echo-request limit rate 100/second accept\n"
-	       "icmpv6 type echo-request limit rate 100/second accept\n");
+	       "icmpv6 type echo-request limit rate 100/second accept\n"
+	       /* A flood is not even read. */
+	       "limit rate over 2000/second burst 4000 packets drop\n");
 	for (size_t i = 0; i < ARRAY_LEN(at); i++)
 		if (at[i]->len)
 			put(t,
