@@ -298,3 +298,29 @@ put()
 	vrun -125 vial run --rm sha512:2 /bin/cat /etc/motd
 	one_line 'its content is sha512:'
 }
+
+@test "image: run asks a registry when --pull says so" {
+	"$BATS_TEST_DIRNAME/prog/registry.py" "$F/gzip" log >ports 3>&- &
+	local registry=$!
+	wait_for 60 test -s ports
+	name=127.0.0.1:$(cut -d' ' -f1 ports)/good/x:1
+	vrun -125 vial run --rm --pull never "$name" /bin/echo hi
+	one_line 'Unable to find image'
+	vrun -0 vial run --rm "$name" /bin/echo hi
+	[ "$output" = hi ]
+	[[ $stderr == *'Unable to find image'*'Downloaded newer image'* ]]
+	: >log
+	vrun -0 vial run --rm "$name" /bin/echo again
+	[ "$output" = again ]
+	[ ! -s log ]
+	vrun -0 vial run --rm --pull always --platform linux/amd64 "$name" \
+		/bin/echo always
+	[ "$output" = always ]
+	[[ $stderr == *'Image is up to date'* ]]
+	kill $registry
+	vrun -125 vial run --rm --pull always "$name" /bin/echo hi
+	one_line "$name"
+	vrun -0 vial run --rm --pull never "$name" /bin/echo never
+	[ "$output" = never ]
+	vial rmi "$name"
+}

@@ -129,6 +129,11 @@ partials() { find "$VIAL_DATADIR/images/partial" -type f -size +0; }
 	vrun -0 vial pull "$name"
 	grep -q ' bytes=300000- ' "$log"
 	[ -z "$(partials)" ]
+	# Nobody wants it any more.
+	head -c 300000 /dev/zero >"$VIAL_DATADIR/images/partial/sha256-${layer#./}"
+	vrun -0 vial image prune -f
+	[[ $output == *'reclaimed space: 30'* ]]
+	[ -z "$(partials)" ]
 }
 
 @test "registries: one that stalls is left" {

@@ -14,12 +14,16 @@
 struct shown {
 	struct progress line;
 	char what[128];
+	bool quiet, made; /* a disk, now */
 };
 
 static void progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct shown *s = arg;
 
+	s->made = true;
+	if (s->quiet)
+		return;
 	if (!s->line.what)
 		progress_init(&s->line, s->what, total);
 	progress_update(&s->line, done);
@@ -27,16 +31,16 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 
 static int find(struct spec *s, struct err *e)
 {
-	struct shown shown = { .what = "" };
-	const struct rootdisk_how how = { .progress = s->quiet ? NULL
-							       : progress,
-					  .arg = &shown };
+	struct shown shown = { .what = "", .quiet = s->quiet };
+	const struct rootdisk_how how = { .progress = progress, .arg = &shown };
 	int r;
 
 	snprintf(shown.what, sizeof(shown.what), "Unpacking %.100s", s->image);
 	r = rootdisk_find(s, &how, e);
 	if (shown.line.what)
 		progress_end(&shown.line);
+	if (r == 0 && shown.made)
+		imagelimit_apply();
 	return r;
 }
 
