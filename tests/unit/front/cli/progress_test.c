@@ -5,6 +5,7 @@
 #include "cli/colour.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,25 +32,34 @@ static void line(void **state)
 	assert_string_equal(buf, "Copying  1");
 }
 
+/* Without a byte more. */
+#define SETTLED_MS 300
+
 /* What progress writes to standard error. */
 static size_t written(int fd, int from, char *buf, size_t size)
 {
 	struct progress p;
+	struct pollfd ready = { .fd = from, .events = POLLIN };
 	int saved = dup(STDERR_FILENO);
+	size_t len = 0;
 	ssize_t n;
 
 	dup2(fd, STDERR_FILENO);
 	progress_init(&p, "Copying", 0);
 	p.last_ms -= 10000;
 	progress_update(&p, 1000);
+	p.last_ms += 10000;
 	progress_update(&p, 2000); /* too soon to be shown */
 	progress_end(&p);
 	progress_end(&p);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
-	n = read(from, buf, size - 1);
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0 ? (size_t)n : 0;
+	/* A terminal hands it over in pieces. */
+	while (poll(&ready, 1, SETTLED_MS) > 0 &&
+	       (n = read(from, buf + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	buf[len] = '\0';
+	return len;
 }
 
 static void on_terminals_only(void **state)
