@@ -299,7 +299,7 @@ E := $(B)/e2e
 .PHONY: e2e-bins
 e2e-bins: all $(B)/images/busybox-latest.oci.tar \
 		$(B)/images/buildah-latest.oci.tar \
-		$(addprefix $(E)/,tool term toy builder fake.cpio test.ext4 same \
+		$(addprefix $(E)/,tool term toy builder egress fake.cpio test.ext4 same \
 	debian-gcc.ext4 bzip2)
 
 $(E)/tool: $(B)/agent/tests/e2e/prog/left.o
@@ -316,6 +316,13 @@ $(E)/tree: $(B)/agent/tests/e2e/prog/tree.o
 $(E)/same: $(E)/tree tests/e2e/prog/same-images
 	$(call say,IMAGES,$@)
 	$(Q)tests/e2e/prog/same-images $(E)/tree $@
+
+# The policy of a box, without a box.
+$(E)/egress: $(B)/rel/tests/e2e/prog/egress.o $(B)/rel/libnet.a \
+		$(B)/rel/libjail.a $(B)/rel/libproto.a $(B)/rel/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -pie -Wl,--gc-sections -o $@ $^ $(NET_LIBS)
 
 # The builder of images, without images.
 $(E)/builder: $(B)/rel/tests/e2e/prog/builder.o $(B)/rel/libfront.a \
