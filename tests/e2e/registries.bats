@@ -225,3 +225,28 @@ partials() { find "$VIAL_DATADIR/images/partial" -type f -size +0; }
 	[ "$output" = "127.0.0.1:$bad/made/multi/x@sha256:$(sha256sum \
 		"$top/layout/made/multi" | cut -c1-64)" ]
 }
+
+@test "registries: several pull the same at once, and some are killed" {
+	local name=127.0.0.1:$bad/drops/x pids=() i
+	printf '[registry]\ntimeout = 20\n' >"$VIAL_CONF"
+	for round in 1 2 3; do
+		pids=()
+		for i in 1 2 3 4; do
+			start "out$i" pull "$name:$round"
+			pids+=("$pid")
+		done
+		sleep "0.0$round"
+		pkill -9 -P "${pids[0]}" -x vial || true
+		wait "${pids[0]}" || true
+		for i in 1 2 3; do
+			wait "${pids[i]}" || {
+				cat "out$((i + 1)).err"
+				return 1
+			}
+		done
+		[ "$(find "$VIAL_DATADIR/images/blobs" -type f | wc -l)" -eq 3 ]
+		vrun -0 vial rmi "$name:$round"
+	done
+	vrun -0 vial image prune -f
+	[ -z "$(find "$VIAL_DATADIR"/images/{blobs,tmp,partial} -type f)" ]
+}
