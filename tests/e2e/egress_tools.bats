@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # e2e: no VM
 #
-# egress_tools - programs that people use, behind a list: git, curl, apt, dig.
+# egress_tools - programs that people use, behind a list: git, curl, apt, dig;
+# and root in the guest, who tries to get around it.
 # The policy is the one that vial-netd enforces; what stands for the guest is a
 # network namespace, and so do a host and the internet. All of it is made in
 # namespaces of the test's own and ends with them.
@@ -79,7 +80,9 @@ world()
 		--listen-address=192.0.2.2 --pid-file= --user=root \
 		--host-record=web.test,198.51.100.2,600 \
 		--host-record=other.test,198.51.100.3,600 \
-		--host-record=evil.test,169.254.169.254,600
+		--host-record=evil.test,169.254.169.254,600 \
+		--host-record=short.test,198.51.100.3,1 \
+		$(printf -- '--host-record=many.test,203.0.113.%d ' {1..250})
 	echo nameserver 192.0.2.2 >resolv.conf
 	# shellcheck disable=SC2086 # words
 	"$E/egress" /run/netns/box 02:00:00:00:00:01 10.0.2.15 10.0.2.2 \
@@ -89,7 +92,7 @@ world()
 		busybox nc 198.51.100.2 443 </dev/null >/dev/null; do sleep 0.1; done
 	echo nameserver 10.0.2.2 >resolv.guest
 	mount --bind resolv.guest /etc/resolv.conf
-	ip netns exec guest sh -c "$SCRIPT" || echo "status $?"
+	ip netns exec guest bash -c "$SCRIPT" || echo "status $?"
 	kill $pid
 	wait $pid
 	W
@@ -141,4 +144,48 @@ curl: (7) Failed to connect to 169.254.169.254'
 	rm -r home
 	vrun -0 world "$(grep -v '^#' used.list | tr '\n' ' ')" "$everything"
 	[ "$output" = "$want" ]
+}
+
+hostile='
+	page() { curl -s -m 5 "$@" http://198.51.100.2/hello || echo "no $?"; }
+	dig +short web.test; page
+	# Open for as long as the answer lives, and a little.
+	dig +short short.test
+	curl -s -m 5 http://198.51.100.3/hello
+	dig many.test | grep -c "203\.0\.113"
+	# Nobody else is asked.
+	dig +time=3 +tries=1 @198.51.100.2 web.test | grep -c "timed out"
+	# Questions that are none, more than anybody reads.
+	for i in $(seq 3000); do echo nonsense; done >/dev/udp/10.0.2.2/53
+	for i in $(seq 3000); do echo >/dev/udp/10.0.2.2/53; done
+	printf "\377\377\377\377nonsense" >/dev/tcp/10.0.2.2/53
+	# What comes from somebody else goes nowhere: 28 is a time-out.
+	ip addr add 10.0.2.99/24 dev g0; page --interface 10.0.2.99 -m 2
+	ip addr add 198.51.100.7/32 dev g0; page --interface 198.51.100.7 -m 2
+	ip addr flush dev g0; ip addr add 10.0.2.15/24 dev g0
+	ip route add default via 10.0.2.2
+	for i in 1 2 3; do busybox arping -q -U -c 1 -I g0 -s 10.0.2.2 10.0.2.2
+	done
+	ip link set g0 down; ip link set g0 address 02:00:00:00:00:02
+	ip link set g0 up; ip route add default via 10.0.2.2; page -m 2
+	ip link set g0 down; ip link set g0 address 02:00:00:00:00:01
+	ip link set g0 up; ip route add default via 10.0.2.2
+	page; dig +tries=9 +short web.test
+	curl -s -m 5 http://198.51.100.3/hello || echo "no $?"'
+
+@test "egress: root in the guest tries to get around the list" {
+	offer
+	vrun -0 world "web.test short.test many.test" "$hostile"
+	[ "$output" = '198.51.100.2
+hello from the world
+198.51.100.3
+hello from the world
+64
+0
+no 28
+no 28
+no 28
+hello from the world
+198.51.100.2
+no 7' ]
 }
