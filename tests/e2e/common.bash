@@ -177,7 +177,7 @@ parts()
 	mkdir "$dir"
 	cp "$B/vial" "$dir/vial"
 	ln -s "$B/vial-vmm" "$B/vmlinux" "$B/initramfs.cpio" \
-		"$B/builder.cpio" "$B/vial-fetch" "$dir/"
+		"$B/builder.cpio" "$B/vial-fetch" "$B/vial-netd" "$dir/"
 	while [[ $# -ge 2 ]]; do
 		rm -f "$dir/$1"
 		[[ $2 == none ]] || ln -s "$2" "$dir/$1"

@@ -63,11 +63,13 @@ teardown() { common_teardown; }
 		grep -q "^\[fail\].*$part" <<<"$output"
 		grep -q -- '-> ' <<<"$output"
 	done
-	# Boxes run without it.
-	parts vial-fetch none
-	vrun -0 vial doctor
-	grep -q '^\[warn\].*vial-fetch' <<<"$output"
-	[[ $output == *"This host can run boxes."* ]]
+	# Boxes run without these.
+	for part in vial-fetch vial-netd; do
+		parts $part none
+		vrun -0 vial doctor
+		grep -q "^\[warn\].*$part" <<<"$output"
+		[[ $output == *"This host can run boxes."* ]]
+	done
 }
 
 @test "doctor: version and help" {

@@ -72,18 +72,22 @@ static void check_device(struct check *c)
 
 static void check_parts(struct check *c)
 {
+	/* Boxes run without these. */
+	static const char *const without[WHERE_NPARTS] = {
+		[WHERE_FETCH] = "nothing can be pulled, pushed or logged in to",
+		[WHERE_NETD] = "boxes have no network",
+	};
 	char path[PATH_MAX];
 	struct err e;
 
 	found(c, CHECK_OK, "monitor, initramfs and kernel found");
 	for (int part = 0; part < WHERE_NPARTS && c->level != CHECK_FAIL;
 	     part++) {
-		bool needed = part != WHERE_FETCH;
-
 		if (where_part(part, path, &e) == 0)
 			continue;
-		found(c, needed ? CHECK_FAIL : CHECK_WARN, "%s%s", e.msg,
-		      needed ? "" : " (only 'pull', 'push' and 'login' do)");
+		found(c, without[part] ? CHECK_WARN : CHECK_FAIL, "%s%s%s",
+		      e.msg, without[part] ? "; without it " : "",
+		      without[part] ? without[part] : "");
 		remedy(c, "run 'make', or set VIAL_LIBDIR to where "
 			  "the parts are");
 	}
