@@ -403,10 +403,13 @@ static json_t *next_of_array(struct toml *t, json_t *root)
 		bad(t, "it is no array of tables");
 		return NULL;
 	}
-	if (take(t, ']') && take(t, ']'))
-		return v;
-	bad(t, "']]' is missing");
-	return NULL;
+	for (int i = 0; i < 2; i++) {
+		if (take(t, ']'))
+			continue;
+		bad(t, "']]' is missing");
+		return NULL;
+	}
+	return v;
 }
 
 static json_t *header(struct toml *t, json_t *root)

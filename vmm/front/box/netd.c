@@ -94,7 +94,7 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 		     struct err *e)
 {
 	r->port = calloc(p->n + 1, sizeof(*r->port));
-	r->ports = calloc(p->n + 1, sizeof(*r->ports));
+	r->ports = calloc(p->n + 1, sizeof(void *));
 	if (!r->port || !r->ports)
 		return err_set(e, ENOMEM, "out of memory");
 	for (size_t i = 0; i < p->n; i++) {

@@ -104,15 +104,15 @@ static int change(json_t *config, const struct strv *lines, struct err *e)
 /* "make test": what made the layer. The caller frees it. */
 static char *command_of(const struct spec *s)
 {
-	size_t room = 1;
-	char *text, *at;
+	size_t room = 1, len = 0;
+	char *text;
 
 	for (size_t i = 0; i < s->argv.n; i++)
 		room += strlen(s->argv.v[i]) + 1;
-	text = at = calloc(1, room);
+	text = calloc(1, room);
 	for (size_t i = 0; text && i < s->argv.n; i++)
-		at += snprintf(at, room - (size_t)(at - text), "%s%s",
-			       i ? " " : "", s->argv.v[i]);
+		len += (size_t)snprintf(text + len, room - len, "%s%s",
+					i ? " " : "", s->argv.v[i]);
 	return text;
 }
 
