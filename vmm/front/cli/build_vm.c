@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "cli/cmd.h"
+#include "run/plan.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define IMAGE "vial/buildah"
-#define MEMORY "2g"
+#define MEMORY_MIB 2048u
 
 /* In the box, by busybox. What buildah says is standard error, for standard
  * output is the archive; quietly, only what a failure says. docker's format
@@ -59,7 +60,7 @@ static void put(struct strv *v, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	/* Out of memory it is not started at all: see words(). */
+	/* Nothing has been started that would have to be ended. */
 	if (!text || strv_add(v, text) < 0)
 		abort();
 }
@@ -79,6 +80,21 @@ static int put_share(struct strv *v, const char *path, const char *at,
 	return 0;
 }
 
+/* Of a small host half of what it has. */
+static void put_memory(struct strv *v, const char *asked)
+{
+	uint64_t total, available;
+
+	plan_host_memory(&total, &available);
+	total >>= 21;
+	if (asked)
+		put(v, "--memory=%s", asked);
+	else
+		put(v, "--memory=%um",
+		    total ? (unsigned)MIN(total, (uint64_t)MEMORY_MIB)
+			  : MEMORY_MIB);
+}
+
 /* `vial run ...`, as anybody could type it. */
 static int words(const struct build_args *a, struct strv *v, struct err *e)
 {
@@ -88,7 +104,7 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 	put(v, "--rm");
 	put(v, "--privileged");
 	put(v, "--network=%s", a->network ? a->network : "none");
-	put(v, "--memory=%s", a->memory ? a->memory : MEMORY);
+	put_memory(v, a->memory);
 	if (a->quiet)
 		put(v, "-q");
 	if (put_share(v, a->desk.path, "/in", e) < 0 ||
