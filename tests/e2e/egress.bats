@@ -140,7 +140,8 @@ no port" ]
 	[ "$(logged '.name == "many.test"' '.addresses // [] | length' |
 		sort -nu | tail -n 1)" = 64 ]
 	# The answer for short.test lives for a moment.
-	wait_for 60 sh -c "! '$VIAL' exec job wget -qO- -T 8 http://$TWO/hello"
+	wait_for 60 sh -c "! '$VIAL' exec job timeout 8 \
+		wget -qO- http://$TWO/hello"
 	vrun -0 inside job "get $OUT; get $TWO; get www.test"
 	[ "$output" = "$hello
 no $TWO
@@ -191,11 +192,13 @@ no $META
 		get $OUT
 		get $other
 		# Its address, claimed and used: nobody answers.
-		ip addr add $other/32 dev eth0
-		timeout 4 nc -s $other -w 3 $OUT 80 </dev/null || echo no source
-		ip addr add $IN/32 dev eth0
-		timeout 4 nc -s $IN -w 3 $OUT 80 </dev/null || echo no source
-		ip addr del $other/32 dev eth0; ip addr del $IN/32 dev eth0
+		for a in $other $IN; do
+			ip addr add \$a/32 dev eth0
+			ip route add $OUT via \$gw src \$a
+			timeout 3 wget -qO- http://$OUT/hello || echo no source
+			ip route del $OUT; ip addr del \$a/32 dev eth0
+		done
+		get $OUT
 		# The gateway's.
 		arping -U -c 2 -w 3 -I eth0 -s \$gw \$gw >/dev/null 2>&1
 		arping -A -c 2 -w 3 -I eth0 -s \$gw \$gw >/dev/null 2>&1
@@ -204,11 +207,12 @@ no $META
 		get $META; get $LAN
 		# Another card.
 		ip link set eth0 address 02:11:22:33:44:55
-		timeout 5 wget -qO- -T 3 http://$OUT/hello || echo no card"
+		timeout 5 wget -qO- http://$OUT/hello || echo no card"
 	[ "$output" = "$hello
 no $other
 no source
 no source
+$hello
 no $META
 no $LAN
 no card" ]
