@@ -86,6 +86,7 @@ struct request {
 	Vial__Net__Request m;
 	Vial__Net__Port *port, **ports;
 	Vial__Net__Network lan;
+	uint32_t *exposed;
 	char **names, short_id[BOX_SHORT_LEN + 1];
 	uint8_t ip[4];
 };
@@ -107,6 +108,20 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 	}
 	r->m.ports = r->ports;
 	r->m.n_ports = p->n;
+	return 0;
+}
+
+/* Whether a service is ready is seen by a connection to it. */
+static int put_exposed(struct request *r, const struct spec_ports *p,
+		       struct err *e)
+{
+	r->exposed = calloc(p->n + 1, sizeof(*r->exposed));
+	if (!r->exposed)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->v[i].udp)
+			r->exposed[r->m.n_exposed++] = p->v[i].guest;
+	r->m.exposed = r->exposed;
 	return 0;
 }
 
@@ -166,6 +181,8 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	if (lan->net && put_lan(&r, &egress, s, lan, id, e) < 0)
 		return -e->code;
 	done = put_ports(&r, &s->publish, e);
+	if (done == 0)
+		done = put_exposed(&r, &s->expose, e);
 	if (done == 0) {
 		done = chan_send(c, &r.m.base);
 		if (done < 0)
@@ -174,6 +191,7 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	free(r.port);
 	free(r.ports);
 	free(r.names);
+	free(r.exposed);
 	return done;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/box_opts.h"
 #include "cli/boxspec.h"
 #include "cli/cmd.h"
+#include "cli/service.h"
 #include "run/attach.h"
 #include "box/create.h"
 #include "run/detach.h"
@@ -26,6 +27,10 @@ static const struct opt opts[] = {
 		"What leaves it running (ctrl-p,ctrl-q)"),
 	OPT_SET(0, "sig-proxy", spec_no_proxy, "BOOL",
 		"Hand signals on to the command (true)"),
+	OPT_LIST(0, "service", spec_service, "IMAGE[,KEY=VALUE]...",
+		 "A box beside it, on its network, that ends with it"),
+	OPT_STR(0, "service-logs", struct spec, service_logs, "DIR",
+		"Keep the output of services in DIR/ALIAS.log"),
 	OPT_STR(0, "json", struct spec, json, "FILE",
 		"Write the result, times and resource use to FILE ('-': "
 		"stdout)"),
@@ -103,6 +108,19 @@ static int run_spec(const struct spec *s, struct err *e)
 	return status;
 }
 
+/* With what is to run beside it. */
+static int run_all(struct spec *s, struct err *e)
+{
+	struct services services;
+	int status;
+
+	if (services_start(&services, s, e) < 0)
+		return cmd_fail(e);
+	status = run_spec(s, e);
+	services_stop(&services);
+	return status;
+}
+
 /* Whether the user's end of a terminal is one; of nobody's it need not be. */
 static int check_tty(const struct spec *s, struct err *e)
 {
@@ -128,7 +146,7 @@ static int run_main(const struct cmd *c, int argc, char **argv)
 	else if (check_tty(&s, &e) < 0)
 		status = cmd_misused(c, &e);
 	else
-		status = run_spec(&s, &e);
+		status = run_all(&s, &e);
 	spec_fini(&s);
 	return status;
 }

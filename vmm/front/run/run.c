@@ -180,8 +180,8 @@ static void run_command(struct run *r)
 {
 	struct err e = { 0 };
 
-	/* Without these the command goes out before the guest is up. */
-	if (r->spec->in.n > 0 || boxnet_is(&r->net))
+	/* Without them the command goes out before the guest is up. */
+	if (r->spec->in.n > 0)
 		run_wait(r, is_setup);
 	if (r->setup)
 		run_copy_in(r);

@@ -55,6 +55,15 @@ int spec_ip(void *spec, const char *text, struct err *e)
 	return 0;
 }
 
+int spec_service(void *spec, const char *text, struct err *e)
+{
+	if (!*text || *text == ',')
+		return err_set(e, EINVAL, "'%s' names no image", text);
+	if (strv_add(&((struct spec *)spec)->services, text) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	return 0;
+}
+
 int spec_alias(void *spec, const char *text, struct err *e)
 {
 	if (!name_like(text))

@@ -52,6 +52,7 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->hosts);
 	strv_fini(&s->dns);
 	strv_fini(&s->aliases);
+	strv_fini(&s->services);
 	strv_fini(&s->egress);
 	strv_fini(&s->egress_log);
 	strv_fini(&s->egress_record);

@@ -92,6 +92,8 @@ struct spec {
 	struct strv hosts;			/* NAME:ADDRESS */
 	const char *network;	/* a mode or a name; NULL: the default */
 	const char *ip;		/* of a network with a name; NULL: any */
+	struct strv services;	/* IMAGE[,KEY=VALUE]...; cli/service.h */
+	const char *service_logs;
 	struct strv aliases;	/* by which others of that network know it */
 	struct strv dns, dns_search, dns_options;
 	struct strv egress;	/* words (net/policy.h); none: the default */
@@ -155,6 +157,7 @@ int spec_domainname(void *spec, const char *text, struct err *e);
 int spec_host(void *spec, const char *text, struct err *e);
 int spec_network(void *spec, const char *text, struct err *e);
 int spec_ip(void *spec, const char *text, struct err *e);
+int spec_service(void *spec, const char *text, struct err *e);
 int spec_alias(void *spec, const char *text, struct err *e);
 int spec_publish(void *spec, const char *text, struct err *e);
 int spec_expose(void *spec, const char *text, struct err *e);

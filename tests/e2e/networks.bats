@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# networks - several boxes that know each other (vial network), in the world of
+# world.bash.
+
+# shellcheck disable=SC2154,SC2016 # run sets variables; templates have no shell's
+load common
+load world
+
+setup_file()
+{
+	[ "$(id -u)" -eq 0 ] || return 0
+	world_up
+}
+
+teardown_file()
+{
+	[ "$(id -u)" -eq 0 ] || return 0
+	world_down
+}
+
+setup()
+{
+	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
+	common_setup
+	world_state >"$BATS_TEST_TMPDIR/world"
+	# The folder stays when the last of them goes.
+	mkdir -p "$VIAL_DATADIR/networks"
+	leftovers >"$before"
+}
+
+teardown() { common_teardown; }
+
+as_it_was()
+{
+	diff "$BATS_TEST_TMPDIR/world" <(world_state) &&
+		[ -z "$(pgrep -x vial-netd)" ]
+}
+
+@test "networks: made, listed, refused, removed" {
+	vrun -0 net network create --label a=b ci
+	[ ${#output} -eq 64 ]
+	id=$output
+	vrun -1 net network create ci
+	one_line 'already exists'
+	vrun -0 net network create --internal --subnet 10.99.0.0/24 inner
+	for subnet in 10.99.0.0/16 198.51.100.0/25 10.1.2.3/24 nonsense 10.0.0.0/31; do
+		vrun -1 net network create --subnet "$subnet" other
+		one_line "$subnet"
+	done
+	for name in host nat a .x 'a b'; do
+		vrun -1 net network create "$name"
+		one_line "$name"
+	done
+	vrun -0 net network ls
+	[[ ${lines[0]} == NETWORK*NAME*DRIVER*SCOPE ]]
+	[[ ${lines[1]} == "${id:0:12}"*ci*bridge*local ]]
+	vrun -0 net network ls -q --filter name=inner --no-trunc
+	[ ${#output} -eq 64 ]
+	vrun -0 net network inspect -f '{{.Internal}} {{(index .IPAM.Config 0).Subnet}}' inner
+	[ "$output" = 'true 10.99.0.0/24' ]
+	vrun -0 net network inspect -f '{{.Labels.a}}' "${id:0:8}"
+	[ "$output" = b ]
+	vrun -1 net network inspect nothing
+	one_line 'No such network: nothing'
+	vrun -125 net run --rm --network nothing "$IMAGE" true
+	one_line 'No such network: nothing'
+	vrun -0 net network rm inner
+	vrun -0 net network prune
+	[ "$output" = $'Deleted Networks:\nci' ]
+	vrun -0 net network ls -q
+	[ -z "$output" ]
+}
+
+@test "networks: boxes find each other by name, and the world" {
+	vrun -0 net network create ci
+	vrun -0 net run -d --name db --network ci --network-alias postgres \
+		-p 8080:80 "$IMAGE" sh -c \
+		'mkdir /w; echo from db >/w/x; exec httpd -f -p 80 -h /w'
+	vrun -0 net inspect -f '{{.NetworkSettings.Networks.ci.IPAddress}}' db
+	db=$output
+	[[ $db == 10.214.*.2 ]]
+	vrun -0 net run --rm --network ci --ip "${db%.*}.77" "$IMAGE" sh -ec "
+		ip -4 -o addr show dev eth0 | awk '{ print \$4 }'
+		for h in db postgres $db; do
+			i=0
+			until wget -qO- http://\$h/x; do
+				i=\$((i + 1)); [ \$i -lt 50 ]; sleep 0.2
+			done
+		done
+		wget -qO- http://web.test/hello
+		timeout 5 wget -qO- http://$IN:8080/x || echo no
+		nslookup other.ci >/dev/null 2>&1 || echo unknown"
+	[ "$output" = "${db%.*}.77/32
+from db
+from db
+from db
+hello from the world
+no
+unknown" ]
+	vrun -0 world busybox wget -qO- "http://$IN:8080/x"
+	[ "$output" = 'from db' ]
+	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}' ci
+	[ "$output" = "db $db/24" ]
+	# One that is not on it does not reach it, and the name is nobody's.
+	vrun -0 net run --rm --network nat "$IMAGE" sh -c "
+		timeout 5 wget -qO- http://$db/x || echo no
+		nslookup db >/dev/null 2>&1 || echo unknown"
+	[ "$output" = $'no\nunknown' ]
+	# With db, by another's word; the address is taken.
+	vrun -0 net run --rm --network container:db "$IMAGE" \
+		wget -qO- http://db/x
+	[ "$output" = 'from db' ]
+	vrun -125 net run --rm --network ci --ip "$db" "$IMAGE" true
+	one_line 'already in use'
+	vrun -1 net network rm ci
+	one_line 'active endpoints' db
+	vrun -1 net network disconnect ci db
+	one_line 'db runs'
+	vrun -0 net create --name later "$IMAGE" wget -qO- http://db/x
+	vrun -0 net network connect ci later
+	vrun -0 net start -a later
+	[ "$output" = 'from db' ]
+	vrun -0 net network disconnect ci later
+	vrun -1 net network disconnect ci later
+	one_line 'not on network ci'
+	vrun -0 net rm later
+	vrun -0 net rm -f db
+	vrun -0 net network rm ci
+	nothing_left
+	wait_for 15 as_it_was
+}
+
+@test "networks: an internal one leads nowhere else" {
+	vrun -0 net network create --internal inner
+	vrun -0 net run -d --name one --network inner "$IMAGE" sh -c \
+		'mkdir /w; echo from a >/w/x; exec httpd -f -p 80 -h /w'
+	vrun -0 net run --rm --network inner "$IMAGE" sh -c "
+		i=0
+		until wget -qO- http://one/x || [ \$((i += 1)) -ge 50 ]; do
+			sleep 0.2
+		done
+		timeout 5 wget -qO- http://$OUT/hello || echo no"
+	[ "$output" = $'from a\nno' ]
+	vrun -0 net rm -f one
+	vrun -0 net network rm inner
+	nothing_left
+	wait_for 15 as_it_was
+}
+
+@test "networks: a service is ready before its job, and gone with it" {
+	web="$IMAGE,alias=web,command=busybox httpd -f -vv -p 80 -h /etc"
+	web+=",health-cmd=busybox wget -qO- http://127.0.0.1/hosts,health-interval=1s"
+	vrun -0 net run --rm --service "$web" --service-logs . "$IMAGE" \
+		wget -qO- http://web/hosts
+	[[ $output == *localhost* ]]
+	grep -q response web.log
+	vrun -125 net run --rm --service \
+		"$IMAGE,command=sleep 100,health-cmd=false,health-retries=1,health-interval=1s" \
+		"$IMAGE" true
+	one_line '--service test' 'health check'
+	vrun -125 net run --rm --service "$IMAGE,nonsense=1" "$IMAGE" true
+	one_line nonsense
+	# Its client is killed: the service goes as well.
+	timeout 200 ip netns exec vt-user "$VIAL" run --rm --service "$web" \
+		"$IMAGE" sleep 100 >/dev/null 2>&1 3>&- &
+	pid=$!
+	wait_for 60 sh -c "'$VIAL' ps --format '{{.Command}}' | grep -q 'sleep 100'"
+	# ip becomes vial.
+	kill -9 "$(pgrep -P "$pid")"
+	wait "$pid" || true
+	vrun -0 net ps -aq
+	vrun -0 net network prune
+	nothing_left
+	wait_for 15 as_it_was
+}
