@@ -87,3 +87,14 @@ podman_end()
 	[[ -z ${podman[*]:-} ]] || "${podman[@]}" rm -af -t 0 </dev/null \
 		>/dev/null 2>&1 || true
 }
+
+# Processes that end after their clients may still write there.
+clear_work()
+{
+	local i
+	for i in 1 2 3 4 5; do
+		rm -rf "$work" 2>/dev/null && return
+		sleep 1
+	done
+	echo "bench: $work is left" >&2
+}
