@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,11 +99,33 @@ static int open_disks(struct build *w, const struct box *b,
 
 /* ---- the work ---- */
 
+/* Those that end a program wait while a box is paused by it: see below. */
+static void enders(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+static bool is_interrupted(void)
+{
+	sigset_t all, now;
+
+	enders(&all);
+	if (sigpending(&now) < 0)
+		return false;
+	sigandset(&now, &now, &all);
+	return !sigisemptyset(&now);
+}
+
 static void said(struct build *w, const char *bytes, size_t n)
 {
 	const struct changes_how *how = w->arg;
 	struct err e;
 
+	if (!w->why.code && is_interrupted())
+		err_set(&w->why, EINTR, "interrupted");
 	if (!w->why.code && how->take(how->arg, bytes, n, &e) < 0)
 		w->why = e;
 }
@@ -164,6 +187,7 @@ static int read_running(const struct box *b, const struct box_info *info,
 			struct err *e)
 {
 	struct hold h = { .open = false };
+	sigset_t all, was;
 	struct err ignored;
 	int r;
 
@@ -174,6 +198,9 @@ static int read_running(const struct box *b, const struct box_info *info,
 			"be written down (unpause it)");
 	if (hold_begin(&h, b->dir, HOLD_MS, e) < 0)
 		return -e->code;
+	/* Who interrupts us finds the box as it was. */
+	enders(&all);
+	sigprocmask(SIG_BLOCK, &all, &was);
 	r = how->pause ? set_pause(b, true, e) : 0;
 	if (r == 0) {
 		r = work(b, info, s, how, e);
@@ -181,6 +208,7 @@ static int read_running(const struct box *b, const struct box_info *info,
 			(void)set_pause(b, false, &ignored);
 	}
 	hold_end(&h);
+	sigprocmask(SIG_SETMASK, &was, NULL);
 	return r;
 }
 
