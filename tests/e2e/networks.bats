@@ -150,14 +150,28 @@ unknown" ]
 }
 
 @test "networks: a service is ready before its job, and gone with it" {
-	web="$IMAGE,alias=web,command=busybox httpd -f -p 80 -h /etc"
+	web="$IMAGE,alias=web,command=busybox httpd -f -vv -p 80 -h /etc"
 	web+=",health-cmd=busybox wget -qO- http://127.0.0.1/hosts,health-interval=1s"
-	vrun -0 net run --rm --service "$web" "$IMAGE" wget -qO- http://web/hosts
+	vrun -0 net run --rm --service "$web" --service-logs . "$IMAGE" \
+		wget -qO- http://web/hosts
 	[[ $output == *localhost* ]]
+	grep -q response web.log
+	vrun -125 net run --rm --service \
+		"$IMAGE,command=sleep 100,health-cmd=false,health-retries=1,health-interval=1s" \
+		"$IMAGE" true
+	one_line '--service test' 'health check'
 	vrun -125 net run --rm --service "$IMAGE,nonsense=1" "$IMAGE" true
 	one_line nonsense
-	vrun -0 net network ls -q
-	[ -z "$output" ]
+	# Its client is killed: the service goes as well.
+	timeout 200 ip netns exec vt-user "$VIAL" run --rm --service "$web" \
+		"$IMAGE" sleep 100 >/dev/null 2>&1 3>&- &
+	pid=$!
+	wait_for 60 sh -c "'$VIAL' ps --format '{{.Command}}' | grep -q 'sleep 100'"
+	# ip becomes vial.
+	kill -9 "$(pgrep -P "$pid")"
+	wait "$pid" || true
+	vrun -0 net ps -aq
+	vrun -0 net network prune
 	nothing_left
 	wait_for 15 as_it_was
 }
