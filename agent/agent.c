@@ -63,7 +63,7 @@ int agent_open(struct agent *a, bool init, struct err *e)
 		.listener = { .fd = -1 },
 		.announce = { .fd = -1 },
 		.cgroups = { .fd = -1 },
-		.freeze = { .root = -1 },
+		.freeze = { .path = "/", .root = -1 },
 		.users = { "/etc/passwd", "/etc/group" },
 	};
 	umask(022);

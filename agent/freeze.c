@@ -32,9 +32,9 @@ int freeze_root(struct freeze *f, struct caller *by, struct err *e)
 	if (f->root >= 0)
 		return err_set(e, EBUSY,
 			       "the disk of the box is being read already");
-	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(e, "open /");
+		return err_sys(e, "open %s", f->path);
 	/* One that is mounted read-only is still as it is. */
 	if (ioctl(fd, FIFREEZE, 0) < 0)
 		return err_sys(e, "hold the root disk");

@@ -12,6 +12,7 @@
 struct caller;
 
 struct freeze {
+	const char *path; /* the file system's: "/" */
 	int root; /* -1: not frozen */
 	struct caller *by;
 };

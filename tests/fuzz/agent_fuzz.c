@@ -56,6 +56,8 @@ static void open_agent(struct agent *a)
 		.listener = { .fd = -1 },
 		.announce = { .fd = -1 },
 		.cgroups = { .fd = -1 },
+		/* Where nothing can be held: "/" is that of this machine. */
+		.freeze = { .path = "/proc", .root = -1 },
 		.users = { "/dev/null", "/dev/null" },
 		.njobs = JOBS_MAX,
 		.nfiles = UINT32_MAX,
