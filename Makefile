@@ -300,7 +300,7 @@ E := $(B)/e2e
 e2e-bins: all $(B)/images/busybox-latest.oci.tar \
 		$(B)/images/buildah-latest.oci.tar \
 		$(addprefix $(E)/,tool term toy builder egress fake.cpio test.ext4 same \
-	debian-gcc.ext4 bzip2)
+	debian-gcc.ext4 debian-net.ext4 bzip2)
 
 $(E)/tool: $(B)/agent/tests/e2e/prog/left.o
 $(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
@@ -364,10 +364,10 @@ $(E)/test.ext4: $(E)/tool $(wildcard rootfs/images/build \
 			'sif /bin/tool mode 0100755' \
 			'sif /bin/tool uid 0' 'sif /bin/tool gid 0' | \
 		/sbin/debugfs -w $@.tmp >/dev/null 2>&1 && mv $@.tmp $@
-$(E)/debian-gcc.ext4: $(wildcard rootfs/images/build \
-		rootfs/images/debian-gcc.recipe)
+$(E)/debian-%.ext4: $(wildcard rootfs/images/build \
+		rootfs/images/debian-*.recipe)
 	@mkdir -p $(@D)
-	$(Q)i=$$(rootfs/images/build debian-gcc | tail -n 1) && ln -sfn "$$i" $@ && \
+	$(Q)i=$$(rootfs/images/build debian-$* | tail -n 1) && ln -sfn "$$i" $@ && \
 		touch -h $@
 $(E)/bzip2: rootfs/images/bzip2-source
 	@mkdir -p $(@D)
