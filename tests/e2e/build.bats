@@ -124,5 +124,5 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 	vrun -0 vial build -q --target tools -t stage - <ctx.tar.gz
 	vrun -0 vial image inspect stage
 	jq -e '.[0].Config | (.Env | contains(["A=1"])) and
-		.Entrypoint == null and .Healthcheck == null' <<<"$output"
+		(.Entrypoint | length) == 0 and .Healthcheck == null' <<<"$output"
 }
