@@ -36,11 +36,29 @@ static int private_dir(const char *path, struct err *e)
 	return take_fd(&fd);
 }
 
-static int boxes_below(const char *base, struct err *e)
+static int make_parents(char *path)
 {
-	autoclose int fd = private_dir(base, e);
+	for (char *p = path + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+			*p = '/';
+			return -1;
+		}
+		*p = '/';
+	}
+	return 0;
+}
+
+static int boxes_below(char *base, struct err *e)
+{
+	autoclose int fd = -1;
 	char path[PATH_MAX + 8];
 
+	if (make_parents(base) < 0)
+		return err_sys(e, "make the folders of %s", base);
+	fd = private_dir(base, e);
 	if (fd < 0)
 		return fd;
 	snprintf(path, sizeof(path), "%s/boxes", base);
@@ -71,21 +89,6 @@ int where_boxes(enum where_place place, struct err *e)
 	return boxes_below(base, e);
 }
 
-static int make_parents(char *path)
-{
-	for (char *p = path + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-			*p = '/';
-			return -1;
-		}
-		*p = '/';
-	}
-	return 0;
-}
-
 int where_data(char path[PATH_MAX], struct err *e)
 {
 	const char *env = getenv("VIAL_DATADIR");
@@ -104,8 +107,11 @@ int where_data(char path[PATH_MAX], struct err *e)
 		snprintf(path, PATH_MAX, "%s/vial", xdg);
 	else if (home && *home == '/')
 		snprintf(path, PATH_MAX, "%s/.local/share/vial", home);
-	else
+	else {
+		/* Where anybody could have made it: none but our own. */
 		snprintf(path, PATH_MAX, "/var/tmp/vial-%u", geteuid());
+		return private_dir(path, e);
+	}
 	if (make_parents(path) < 0 ||
 	    (mkdir(path, 0700) < 0 && errno != EEXIST))
 		return err_sys(e, "make the data directory %s", path);

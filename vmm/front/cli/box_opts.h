@@ -66,7 +66,7 @@
 	OPT_GROUP("Files"),                                                    \
 	OPT_LIST('v', "volume", spec_volume, "[HOST:]GUEST[:ro]",              \
 		 "Share a path of the host, or use a volume (NAME:GUEST)"),    \
-	OPT_LIST(0, "mount", spec_mount, "KEY=VALUE,...",                      \
+	OPT_LIST(0, "mount", spec_mount, "KEY=VALUE[,...]",                   \
 		 "The same in words: type=bind|volume|tmpfs, source=, "        \
 		 "target=, readonly"),                                         \
 	OPT_LIST(0, "tmpfs", spec_tmpfs, "GUEST[:OPTIONS]",                    \

@@ -27,7 +27,7 @@ static const struct opt opts[] = {
 		"What leaves it running (ctrl-p,ctrl-q)"),
 	OPT_SET(0, "sig-proxy", spec_no_proxy, "BOOL",
 		"Hand signals on to the command (true)"),
-	OPT_LIST(0, "service", spec_service, "IMAGE[,KEY=VALUE]...",
+	OPT_LIST(0, "service", spec_service, "IMAGE[,KEY=VALUE]",
 		 "A box beside it, on its network, that ends with it"),
 	OPT_STR(0, "service-logs", struct spec, service_logs, "DIR",
 		"Keep the output of services in DIR/ALIAS.log"),
