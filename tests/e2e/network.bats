@@ -158,6 +158,34 @@ hello from the world' ]]
 	all_gone
 }
 
+# As docker leaves it: what it does not know is dropped.
+@test "network: who else drops what is forwarded is said" {
+	local guest="timeout 3 wget -qO- http://$OUT/hello || echo no"
+	user nft -f - <<-'RULES'
+		table ip filter {
+			chain FORWARD {
+				type filter hook forward priority 0
+				policy drop
+			}
+		}
+	RULES
+	world_state >"$BATS_TEST_TMPDIR/world"
+	vrun net doctor
+	[[ $output == *'rules drop what boxes send'*'filter FORWARD'* ]]
+	[[ $output == *'iptables -I FORWARD -i vl+ -j ACCEPT'* ]]
+	vrun -0 net run --rm --network nat "$IMAGE" sh -c "$guest"
+	[ "$output" = no ]
+	one_line 'network nat' 'filter drops' 'iptables -I FORWARD'
+	user nft 'insert rule ip filter FORWARD iifname "vl*" accept;
+		insert rule ip filter FORWARD oifname "vl*" accept'
+	world_state >"$BATS_TEST_TMPDIR/world"
+	vrun -0 net run --rm --network nat "$IMAGE" sh -c "$guest"
+	[ "$output" = 'hello from the world' ]
+	[ -z "$stderr" ]
+	all_gone
+	user nft delete table ip filter
+}
+
 # VIAL_CYCLES=200: the whole of it; a few are run each time.
 @test "network: killed at any moment, nothing of it stays" {
 	local i pids mode

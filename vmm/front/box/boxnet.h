@@ -31,6 +31,8 @@ struct boxnet {
 	struct netinfo info;
 	/* Why a box that did not ask for a certain network has none; "". */
 	char missing[200];
+	/* What may not work all the same; "". */
+	char warning[400];
 };
 
 #define BOXNET_INIT                                                            \

@@ -263,6 +263,7 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 		return err_set(e, EPROTO, "vial-netd gave half an answer");
 	i->prefix = f->prefix;
 	i->mtu = a->mtu;
+	snprintf(n->warning, sizeof(n->warning), "%s", a->warning);
 	return take_ports(&i->ports, a, e);
 }
 

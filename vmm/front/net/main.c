@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial-netd - the network of one box, for vial; "vial-netd lan SUBNET" is the
- * keeper of one of several (lan.h). */
+ * keeper of one of several (lan.h), "vial-netd host" says what of the host's
+ * stands in the way of nat: nothing, or that and the command that helps. */
 #include "base/log.h"
+#include "net/blocked.h"
 #include "net/lan.h"
 #include "net/netd.h"
 
@@ -21,6 +23,19 @@ static bool started_by_vial(void)
 	       type == SOCK_STREAM;
 }
 
+static int look_at_host(struct err *e)
+{
+	struct blocked b;
+	char remedy[256];
+
+	if (blocked_find(&b, e) < 0)
+		log_err("%s", e->msg);
+	else if (*b.chain)
+		printf("%s %s\n%s\n", b.table, b.chain,
+		       blocked_remedy(&b, remedy, sizeof(remedy)));
+	return e->code ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct netd n = NETD_INIT;
@@ -33,6 +48,8 @@ int main(int argc, char **argv)
 			log_err("%s", e.msg);
 		return e.code ? 1 : 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "host") == 0)
+		return look_at_host(&e);
 	if (!started_by_vial()) {
 		fprintf(stderr, "vial-netd is started by vial: vial run\n");
 		return 125;

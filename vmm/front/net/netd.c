@@ -104,6 +104,7 @@ int netd_answer(struct netd *n, struct err *e)
 	a.families = families;
 	a.n_families = 1;
 	a.mtu = n->mtu;
+	a.warning = n->warning;
 	/* The same list, with numbers where there were none. */
 	for (size_t i = 0; i < n->ports.n; i++)
 		n->req->ports[i]->host = n->ports.v[i].host;

@@ -23,6 +23,7 @@
  *     tap      the interface whose other end is the monitor's
  *     pool     which addresses are whose          nat: a veth pair
  *     hostnft  the box's rules on the host        nat
+ *     blocked  whether others' rules undo it      nat
  *     pasta    the way up without rights          user
  *     ports    ports of the host that lead to the guest's
  *     loopback those of them that the host asks for itself    user
@@ -71,6 +72,7 @@ struct netd {
 	struct egress *egress;
 	struct lan lan;
 	int tap;
+	char warning[400]; /* "": none */
 };
 
 #define NETD_INIT                                                              \

@@ -5,6 +5,7 @@
 
 #include "base/auto.h"
 #include "jail/ids.h"
+#include "net/blocked.h"
 #include "net/link.h"
 #include "net/loopback.h"
 #include "net/netns.h"
@@ -71,6 +72,19 @@ static int join(struct netd *n, struct err *e)
 	return 0;
 }
 
+/* Not a failure: it may be seen wrongly, and a box can work without. */
+static void warn_blocked(struct netd *n)
+{
+	struct blocked b;
+	struct err e;
+	char remedy[200];
+
+	if (blocked_find(&b, &e) == 0 && *b.chain)
+		snprintf(n->warning, sizeof(n->warning),
+			 "the host's table %s drops what boxes send (run: %s)",
+			 b.table, blocked_remedy(&b, remedy, sizeof(remedy)));
+}
+
 static int prepare_nat(struct netd *n, struct err *e)
 {
 	if (ids_choose() != IDS_OWN)
@@ -84,6 +98,7 @@ static int prepare_nat(struct netd *n, struct err *e)
 	    ports_hold(&n->ports, e) < 0)
 		return -e->code;
 	n->mtu = host_mtu();
+	warn_blocked(n);
 	return hostnft_open(&n->nft, n->name, n->link, &n->addr, &n->ports, e);
 }
 

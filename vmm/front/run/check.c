@@ -168,42 +168,6 @@ static void check_runtime(struct check *c)
 		  "own");
 }
 
-/* Whether the host hands on what is not its own: nat needs it. */
-static bool forwards(void)
-{
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_forward", "re");
-	int c = f ? fgetc(f) : '0';
-
-	if (f)
-		fclose(f);
-	return c == '1';
-}
-
-static void check_network(struct check *c)
-{
-	bool root = geteuid() == 0;
-
-	if (access("/dev/net/tun", R_OK | W_OK) < 0) {
-		found(c, CHECK_WARN, "no box has a network: /dev/net/tun: %s",
-		      strerror(errno));
-		remedy(c, "modprobe tun; chmod 666 /dev/net/tun");
-		return;
-	}
-	if (root && forwards()) {
-		found(c, CHECK_OK, "nat: the host forwards");
-		return;
-	}
-	if (access("/usr/bin/pasta", X_OK) < 0) {
-		found(c, CHECK_WARN, "no box has a network: pasta is missing");
-		remedy(c, root ? "sysctl net.ipv4.ip_forward=1, or install "
-				 "the package passt"
-			       : "install the package passt");
-		return;
-	}
-	found(c, CHECK_OK, "user: pasta is there%s",
-	      root ? "; for nat: sysctl net.ipv4.ip_forward=1" : "");
-}
-
 size_t check_all(struct check out[CHECK_MAX])
 {
 	static const struct {

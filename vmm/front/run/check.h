@@ -22,3 +22,5 @@ struct check {
 size_t check_all(struct check out[CHECK_MAX]);
 /* Only whether KVM is there and good, measured. */
 void check_kvm(struct check *c);
+/* Only the ways out. */
+void check_network(struct check *c);

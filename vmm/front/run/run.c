@@ -99,6 +99,8 @@ static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 		return -e->code;
 	if (*r->net.missing && !r->spec->quiet)
 		log_warn("the box has no network: %s", r->net.missing);
+	if (*r->net.warning && !r->spec->quiet)
+		log_warn("network %s: %s", r->net.info.mode, r->net.warning);
 	return 0;
 }
 
