@@ -6,6 +6,7 @@
  * Has VIAL-NETD make a network and takes it away again, N times. Prints the
  * median microseconds of each. */
 #include "base/fd.h"
+#include "base/passfd.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
@@ -23,22 +24,10 @@
 /* The byte in front; its descriptor is nobody's. */
 static void take_tap(int sock)
 {
-	char room[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = room,
-			    .msg_controllen = sizeof(room) };
-	int tap = -1;
+	char byte;
+	int tap;
 
-	struct cmsghdr *head;
-
-	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) != 1)
-		return;
-	head = CMSG_FIRSTHDR(&m);
-	if (head)
-		memcpy(&tap, CMSG_DATA(head), sizeof(tap));
-	if (tap >= 0)
+	if (passfd_recv(sock, &byte, 1, &tap, 1) == 1 && tap >= 0)
 		close(tap);
 }
 

@@ -2,6 +2,7 @@
 #include "box/netd.h"
 
 #include "base/auto.h"
+#include "base/passfd.h"
 #include "box/netegress.h"
 #include "box/where.h"
 #include "proto/chan.h"
@@ -200,27 +201,10 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 /* The byte in front, with or without the tap. */
 static int take_tap(struct boxnet *n, struct err *e)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u;
 	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = u.room,
-			    .msg_controllen = sizeof(u.room) };
-	struct cmsghdr *c;
-	ssize_t got;
 
-	do
-		got = recvmsg(n->sock, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got != 1)
+	if (passfd_recv(n->sock, &byte, 1, &n->tap, 1) != 1)
 		return err_set(e, EPIPE, "vial-netd ended");
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&n->tap, CMSG_DATA(c), sizeof(int));
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "net/host.h"
 
 #include "base/auto.h"
+#include "base/passfd.h"
 #include "net/lan.h"
 #include "net/link.h"
 #include "net/netns.h"
@@ -82,28 +83,6 @@ static int open_tap(pid_t box, struct err *e)
 	return tap_open(HOST_TAP, e);
 }
 
-static void reply(int sock, const struct err *e, int tap)
-{
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)e, sizeof(*e) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (tap >= 0) {
-		m.msg_control = u.room;
-		m.msg_controllen = sizeof(u.room);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &tap, sizeof(int));
-	}
-	sendmsg(sock, &m, MSG_NOSIGNAL);
-}
-
 static void child(int sock, const struct host_job *j, pid_t box)
 {
 	struct err e = { 0 };
@@ -117,7 +96,7 @@ static void child(int sock, const struct host_job *j, pid_t box)
 	if ((!j->veth || make_pair(j, box, &e) == 0) &&
 	    (j->lan < 0 || make_lan(j, box, &e) == 0))
 		tap = open_tap(box, &e);
-	reply(sock, &e, tap);
+	passfd_send(sock, &e, sizeof(e), &tap, tap >= 0);
 	_exit(0);
 }
 
@@ -145,27 +124,10 @@ int host_fork(struct host *h, const struct host_job *j, struct err *e)
 
 static int hear(int sock, int *tap, struct err *e)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u;
 	struct err said;
-	struct iovec iov = { &said, sizeof(said) };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = u.room,
-			    .msg_controllen = sizeof(u.room) };
-	struct cmsghdr *c;
-	ssize_t n;
 
-	do
-		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof(said))
+	if (passfd_recv(sock, &said, sizeof(said), tap, 1) != sizeof(said))
 		return err_set(e, EPIPE, "what sets up links died");
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(tap, CMSG_DATA(c), sizeof(int));
 	if (said.code == 0)
 		return 0;
 	*e = said;

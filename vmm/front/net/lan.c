@@ -2,7 +2,7 @@
 #include "net/lan.h"
 
 #include "base/auto.h"
-#include "net/passfd.h"
+#include "base/passfd.h"
 #include "net/pool.h"
 
 #include <arpa/inet.h>
@@ -120,6 +120,7 @@ static int ask(struct lan *l, const Vial__Net__Network *n, struct err *e)
 {
 	Vial__Net__Join join = VIAL__NET__JOIN__INIT;
 	Vial__Net__Member me = VIAL__NET__MEMBER__INIT;
+	char byte;
 	int r;
 
 	me.address = n->address;
@@ -128,7 +129,9 @@ static int ask(struct lan *l, const Vial__Net__Network *n, struct err *e)
 	join.me = &me;
 	r = chan_send(&l->chan, &join.base);
 	if (r == 0)
-		r = passfd_recv(l->chan.fd, &l->netns);
+		r = (int)passfd_recv(l->chan.fd, &byte, 1, &l->netns, 1);
+	if (r == 0)
+		r = -EPIPE;
 	return r < 0 ? err_set(e, -r, "the network's keeper: %s", strerror(-r))
 		     : 0;
 }

@@ -6,9 +6,9 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/loop.h"
+#include "base/passfd.h"
 #include "jail/caps.h"
 #include "net/netns.h"
-#include "net/passfd.h"
 #include "net/seal.h"
 
 #include <arpa/inet.h>
@@ -142,7 +142,7 @@ static void refuse(struct member *m, const struct err *why)
 	memcpy(text, why->msg, sizeof(text));
 	no.error = (uint32_t)why->code;
 	no.message = text;
-	if (passfd_send(m->chan.fd, -1) == 0)
+	if (passfd_send(m->chan.fd, "", 1, NULL, 0) == 1)
 		chan_send(&m->chan, &no.base);
 }
 
@@ -185,7 +185,7 @@ static int enrol(struct member *m, struct err *e)
 	/* It was theirs to free, and is ours to set for each telling. */
 	free(m->join->me->address.data);
 	m->join->me->address = (ProtobufCBinaryData){ 0, NULL };
-	if (passfd_send(m->chan.fd, m->k->netns) < 0)
+	if (passfd_send(m->chan.fd, "", 1, &m->k->netns, 1) < 0)
 		return err_set(e, EPIPE, "gone");
 	return 0;
 }

@@ -3,7 +3,7 @@
 
 #include "base/auto.h"
 #include "base/log.h"
-#include "net/passfd.h"
+#include "base/passfd.h"
 #include "net/seal.h"
 
 #include <arpa/inet.h>
@@ -110,8 +110,8 @@ int netd_answer(struct netd *n, struct err *e)
 		n->req->ports[i]->host = n->ports.v[i].host;
 	a.ports = n->req->ports;
 	a.n_ports = n->req->n_ports;
-	r = passfd_send(n->chan.fd, n->tap);
-	if (r == 0)
+	r = (int)passfd_send(n->chan.fd, "", 1, &n->tap, 1);
+	if (r > 0)
 		r = chan_send(&n->chan, &a.base);
 	/* It is the monitor's from now on, and ends with it. */
 	close(take_fd(&n->tap));
@@ -126,7 +126,7 @@ void netd_refuse(struct netd *n, const struct err *why)
 	memcpy(text, why->msg, sizeof(text));
 	a.error = (uint32_t)why->code;
 	a.message = text;
-	if (passfd_send(n->chan.fd, -1) == 0)
+	if (passfd_send(n->chan.fd, "", 1, NULL, 0) == 1)
 		chan_send(&n->chan, &a.base);
 }
 

@@ -2,6 +2,7 @@
 #include "run/keep.h"
 
 #include "base/auto.h"
+#include "base/passfd.h"
 #include "box/sock.h"
 
 #include <errno.h>
@@ -73,48 +74,6 @@ void keep_ended(struct keep *k, int status, bool oom_killed,
 			send_answer(c, &a);
 }
 
-/* The room for three has room for a fourth, for alignment. */
-static void take_fds(const struct cmsghdr *c, int fd[KEEP_FDS])
-{
-	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-	for (size_t i = 0; i < n; i++) {
-		int one;
-
-		memcpy(&one, CMSG_DATA(c) + i * sizeof(one), sizeof(one));
-		if (i < KEEP_FDS)
-			fd[i] = one;
-		else
-			close(one);
-	}
-}
-
-/* One packet; descriptors that come along land in fd, others are closed.
- * Returns its length, 0 at the end, -1 when there is nothing or nonsense. */
-static ssize_t recv_packet(int sock, uint8_t *buf, int fd[KEEP_FDS])
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(KEEP_FDS * sizeof(int))];
-	} u;
-	struct iovec iov = { buf, PACKET_MAX };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = u.room,
-			    .msg_controllen = sizeof(u.room) };
-	ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	for (int i = 0; i < KEEP_FDS; i++)
-		fd[i] = -1;
-	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c;
-	     c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		take_fds(c, fd);
-	}
-	return n;
-}
-
 static void drop_fds(int fd[KEEP_FDS])
 {
 	for (int i = 0; i < KEEP_FDS; i++)
@@ -142,11 +101,11 @@ static void client_ready(struct watch *w, uint32_t events)
 	struct keep_client *c = container_of(w, struct keep_client, watch);
 	uint8_t buf[PACKET_MAX];
 	int fd[KEEP_FDS];
-	ssize_t n = recv_packet(w->fd, buf, fd);
+	ssize_t n = passfd_recv(w->fd, buf, sizeof(buf), fd, KEEP_FDS);
 	Vial__Keep__Call *m;
 
 	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
 		drop_fds(fd);
@@ -231,28 +190,16 @@ int keep_dial(int boxdir, struct err *e)
 int keep_send(int fd, const Vial__Keep__Call *m, const int *fds, size_t nfds,
 	      struct err *e)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(KEEP_FDS * sizeof(int))];
-	} u = { .room = { 0 } };
 	uint8_t out[PACKET_MAX];
 	size_t len = vial__keep__call__get_packed_size(m);
-	struct iovec iov = { out, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t r;
 
 	if (len > sizeof(out))
 		return err_set(e, EMSGSIZE, "the call is too long");
 	vial__keep__call__pack(m, out);
-	if (nfds > 0) {
-		msg.msg_control = u.room;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		u.head.cmsg_level = SOL_SOCKET;
-		u.head.cmsg_type = SCM_RIGHTS;
-		u.head.cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(&u.head), fds, nfds * sizeof(int));
-	}
-	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? err_sys(e, "the keeper")
-						   : 0;
+	r = passfd_send(fd, out, len, fds, nfds);
+	return r < 0 ? err_set(e, (int)-r, "the keeper: %s", strerror((int)-r))
+		     : 0;
 }
 
 Vial__Keep__Answer *keep_recv(int fd)

@@ -2,6 +2,7 @@
 #include "run/share.h"
 
 #include "base/auto.h"
+#include "base/passfd.h"
 #include "jail/ids.h"
 #include "jail/ns.h"
 #include "run/share_child.h"
@@ -23,23 +24,8 @@
 /* What the child says, and the descriptor that comes with it. */
 static int hear(int sync, struct err *said, int *fd)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} c;
-	struct iovec iov = { said, sizeof(*said) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = c.room,
-			      .msg_controllen = sizeof(c.room) };
-	ssize_t n;
+	ssize_t n = passfd_recv(sync, said, sizeof(*said), fd, fd ? 1 : 0);
 
-	do
-		n = recvmsg(sync, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n > 0 && CMSG_FIRSTHDR(&msg) &&
-	    CMSG_FIRSTHDR(&msg)->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(*fd));
 	return n == 0 ? 0 : n == sizeof(*said) ? 1 : -1;
 }
 
@@ -50,7 +36,7 @@ static int await(struct share *s, int sync, struct err *e)
 	int r = hear(sync, &said, &s->fd);
 
 	if (r > 0 && said.code == 0)
-		r = hear(sync, &said, &s->fd);
+		r = hear(sync, &said, NULL);
 	if (r > 0) {
 		*e = said;
 		return -e->code;

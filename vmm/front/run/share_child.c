@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/passfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -254,23 +255,8 @@ static int child_sockets(int *listener, int *conn, struct err *e)
 
 static void child_say(int sync, const struct err *what, int fd)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} c = { .room = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)what, sizeof(*what) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		c.align.cmsg_len = CMSG_LEN(sizeof(fd));
-		c.align.cmsg_level = SOL_SOCKET;
-		c.align.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&c.align), &fd, sizeof(fd));
-		msg.msg_control = c.room;
-		msg.msg_controllen = sizeof(c.room);
-	}
 	/* Who started us has died before we asked to die with it. */
-	if (sendmsg(sync, &msg, MSG_NOSIGNAL) < 0)
+	if (passfd_send(sync, what, sizeof(*what), &fd, fd >= 0) < 0)
 		_exit(1);
 }
 

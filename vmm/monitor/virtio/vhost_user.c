@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/passfd.h"
 #include "virtio/virtio.h"
 
 #include <assert.h>
@@ -125,34 +126,16 @@ static int vu_send(struct vhost_user *u, const struct vu_msg *m, uint32_t flags,
 		   struct err *e)
 {
 	struct vu_header h = { m->request, VU_VERSION | flags, m->size };
-	union {
-		char room[CMSG_SPACE(sizeof(m->fds))];
-		struct cmsghdr align;
-	} c = { .room = { 0 } };
-	struct iovec iov[] = {
-		{ &h, sizeof(h) },
-		{ (void *)(uintptr_t)&m->body, m->size },
-	};
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	uint8_t out[sizeof(h) + sizeof(m->body)];
 	ssize_t n;
 
-	if (m->nfds) {
-		size_t len = m->nfds * sizeof(m->fds[0]);
-
-		c.align.cmsg_len = CMSG_LEN(len);
-		c.align.cmsg_level = SOL_SOCKET;
-		c.align.cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(&c.align), m->fds, len);
-		msg.msg_control = c.room;
-		msg.msg_controllen = CMSG_SPACE(len);
-	}
-	do
-		n = sendmsg(u->fd, &msg, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
+	memcpy(out, &h, sizeof(h));
+	memcpy(out + sizeof(h), &m->body, m->size);
+	n = passfd_send(u->fd, out, sizeof(h) + m->size, m->fds, m->nfds);
 	/* A message is far smaller than the buffer, which is empty: all of it
 	 * is taken, or the time was up. */
 	if (n != (ssize_t)(sizeof(h) + m->size))
-		return vu_fail(m->request, n < 0 ? errno : EAGAIN, e);
+		return vu_fail(m->request, n < 0 ? (int)-n : EAGAIN, e);
 	return 0;
 }
 
