@@ -23,12 +23,6 @@
 #define BOOT_MS 120000
 #define CONSOLE_TAIL 2048
 
-/* protobuf-c's structs have plain char * for what they only read. */
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)s;
-}
-
 /* ---- its directory ---- */
 
 static void sweep_one(int root, const char *name)
@@ -144,23 +138,19 @@ static void too_late(struct timer *t)
 
 static int ask_setup(struct build *w, struct err *e)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Setup m = VIAL__AGENT__SETUP__INIT;
 	struct timespec now;
 	int r;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	m.hostname = text("builder");
+	m.hostname = guest_text("builder");
 	m.time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	req.op_case = VIAL__AGENT__REQUEST__OP_SETUP;
-	req.setup = &m;
-	r = guest_send(&w->guest, &req);
+	r = guest_send(&w->guest, &m.base);
 	return r < 0 ? err_set(e, -r, "set-up: %s", strerror(-r)) : 0;
 }
 
 static int ask_work(struct build *w, struct err *e)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Exec m = VIAL__AGENT__EXEC__INIT;
 	int r;
 
@@ -172,9 +162,7 @@ static int ask_work(struct build *w, struct err *e)
 	m.stdout = m.stderr = true;
 	m.privileged = true;
 	m.kill_rest = true;
-	req.op_case = VIAL__AGENT__REQUEST__OP_EXEC;
-	req.exec = &m;
-	r = guest_send(&w->guest, &req);
+	r = guest_send(&w->guest, &m.base);
 	return r < 0 ? err_set(e, -r, "builder: %s", strerror(-r)) : 0;
 }
 

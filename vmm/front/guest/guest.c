@@ -3,16 +3,11 @@
 
 #include "base/auto.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-
-/* protobuf-c's structs have plain char * for what they only read. */
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)(s ? s : "");
-}
 
 static void guest_lost(struct guest *g, int code, const char *what)
 {
@@ -35,13 +30,30 @@ static void guest_flush(struct guest *g)
 		loop_mod(g->loop, &g->watch, r ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
-int guest_send(struct guest *g, Vial__Agent__Request *req)
+/* What a request is called follows from its kind: each has its own, and the
+ * members of the union are all pointers to one. */
+static void wrap(Vial__Agent__Request *req, ProtobufCMessage *m)
 {
+	const ProtobufCMessageDescriptor *d = &vial__agent__request__descriptor;
+	unsigned i = 0;
+
+	while (i < d->n_fields && d->fields[i].descriptor != m->descriptor)
+		i++;
+	assert(i < d->n_fields);
+	vial__agent__request__init(req);
+	req->op_case = (Vial__Agent__Request__OpCase)d->fields[i].id;
+	req->hello = (void *)m;
+}
+
+int guest_send(struct guest *g, ProtobufCMessage *m)
+{
+	Vial__Agent__Request req;
 	int r;
 
 	if (!g->open)
 		return -EPIPE;
-	r = chan_put(&g->chan, &req->base);
+	wrap(&req, m);
+	r = chan_put(&g->chan, &req.base);
 	if (r == 0)
 		guest_flush(g);
 	return r;
@@ -106,7 +118,6 @@ static void guest_ready(struct watch *w, uint32_t events)
 
 int guest_open(struct guest *g, struct loop *l, int boxdir, struct err *e)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Hello hello = VIAL__AGENT__HELLO__INIT;
 	int fd = dial_agent(boxdir, e);
 
@@ -125,10 +136,8 @@ int guest_open(struct guest *g, struct loop *l, int boxdir, struct err *e)
 	chan_init(&g->chan, fd);
 	g->open = true;
 	hello.generation = GUEST_GENERATION;
-	hello.version = text(VIAL_VERSION);
-	req.op_case = VIAL__AGENT__REQUEST__OP_HELLO;
-	req.hello = &hello;
-	guest_send(g, &req);
+	hello.version = guest_text(VIAL_VERSION);
+	guest_send(g, &hello.base);
 	return 0;
 }
 
@@ -169,7 +178,6 @@ static int exec_rlimits(Vial__Agent__Exec *m, const struct spec *s,
 int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 	       const struct guest_exec *x, struct err *e)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Exec m = VIAL__AGENT__EXEC__INIT;
 	Vial__Agent__Size sz = VIAL__AGENT__SIZE__INIT;
 	autofree Vial__Agent__Rlimit *rlimits = NULL;
@@ -180,8 +188,8 @@ int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 	m.n_argv = s->argv.n;
 	m.env = s->env.v;
 	m.n_env = s->env.n;
-	m.cwd = text(s->cwd);
-	m.user = text(s->user);
+	m.cwd = guest_text(s->cwd);
+	m.user = guest_text(s->user);
 	m.groups = s->groups.v;
 	m.n_groups = s->groups.n;
 	if (exec_rlimits(&m, s, &rlimits, e) < 0)
@@ -208,9 +216,7 @@ int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 	m.n_cap_drop = s->cap_drop.n;
 	m.privileged = s->privileged;
 	m.no_new_privs = s->no_new_privs;
-	req.op_case = VIAL__AGENT__REQUEST__OP_EXEC;
-	req.exec = &m;
-	r = guest_send(g, &req);
+	r = guest_send(g, &m.base);
 	if (r == -EMSGSIZE || r == -ENOBUFS)
 		return err_set(e, E2BIG,
 			       "the command, its arguments and its "
@@ -220,20 +226,16 @@ int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 
 void guest_signal(struct guest *g, uint64_t key, int signo, bool group)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Signal m = VIAL__AGENT__SIGNAL__INIT;
 
 	m.key = key;
 	m.signal = (uint32_t)signo;
 	m.group = group;
-	req.op_case = VIAL__AGENT__REQUEST__OP_SIGNAL;
-	req.signal = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
 }
 
 void guest_resize(struct guest *g, uint64_t key, const struct winsize *size)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Resize m = VIAL__AGENT__RESIZE__INIT;
 	Vial__Agent__Size sz = VIAL__AGENT__SIZE__INIT;
 
@@ -241,75 +243,42 @@ void guest_resize(struct guest *g, uint64_t key, const struct winsize *size)
 	sz.cols = size->ws_col;
 	m.key = key;
 	m.size = &sz;
-	req.op_case = VIAL__AGENT__REQUEST__OP_RESIZE;
-	req.resize = &m;
-	guest_send(g, &req);
-}
-
-void guest_put_tar(struct guest *g, uint64_t key, const char *path)
-{
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
-	Vial__Agent__PutTar m = VIAL__AGENT__PUT_TAR__INIT;
-
-	m.key = key;
-	m.path = text(path);
-	req.op_case = VIAL__AGENT__REQUEST__OP_PUT_TAR;
-	req.put_tar = &m;
-	guest_send(g, &req);
-}
-
-void guest_get_tar(struct guest *g, uint64_t key, const char *path)
-{
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
-	Vial__Agent__GetTar m = VIAL__AGENT__GET_TAR__INIT;
-
-	m.key = key;
-	m.path = text(path);
-	req.op_case = VIAL__AGENT__REQUEST__OP_GET_TAR;
-	req.get_tar = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
 }
 
 void guest_stats(struct guest *g)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Stats m = VIAL__AGENT__STATS__INIT;
 
-	req.op_case = VIAL__AGENT__REQUEST__OP_STATS;
-	req.stats = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
 }
 
 void guest_processes(struct guest *g)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Processes m = VIAL__AGENT__PROCESSES__INIT;
 
-	req.op_case = VIAL__AGENT__REQUEST__OP_PROCESSES;
-	req.processes = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
 }
 
 void guest_stat(struct guest *g, uint64_t key, const char *path)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Stat m = VIAL__AGENT__STAT__INIT;
 
 	m.key = key;
-	m.path = text(path);
-	req.op_case = VIAL__AGENT__REQUEST__OP_STAT;
-	req.stat = &m;
-	guest_send(g, &req);
+	m.path = guest_text(path);
+	guest_send(g, &m.base);
 }
 
 void guest_shutdown(struct guest *g)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Shutdown m = VIAL__AGENT__SHUTDOWN__INIT;
 
-	req.op_case = VIAL__AGENT__REQUEST__OP_SHUTDOWN;
-	req.shutdown = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
+}
+
+char *guest_text(const char *s)
+{
+	return (char *)(uintptr_t)(s ? s : "");
 }
 
 uint64_t guest_key(void)

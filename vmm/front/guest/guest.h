@@ -52,15 +52,16 @@ int guest_exec(struct guest *g, uint64_t key, const struct spec *s,
 /* Those below say nothing when the connection has ended. */
 void guest_signal(struct guest *g, uint64_t key, int signo, bool group);
 void guest_resize(struct guest *g, uint64_t key, const struct winsize *size);
-void guest_put_tar(struct guest *g, uint64_t key, const char *path);
-void guest_get_tar(struct guest *g, uint64_t key, const char *path);
 void guest_stats(struct guest *g);
 void guest_processes(struct guest *g);
 void guest_stat(struct guest *g, uint64_t key, const char *path);
 void guest_shutdown(struct guest *g);
 
-/* Any request; -EPIPE when the connection has ended. */
-int guest_send(struct guest *g, Vial__Agent__Request *req);
+/* Any message that a Request has; -EPIPE when the connection has ended. */
+int guest_send(struct guest *g, ProtobufCMessage *m);
+
+/* protobuf-c's structs have plain char * for what they only read; NULL is "". */
+char *guest_text(const char *s);
 
 /* A number nobody else uses. */
 uint64_t guest_key(void);

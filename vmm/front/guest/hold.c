@@ -25,13 +25,9 @@ static void lost(struct guest *g, const struct err *why)
 
 static int ask(struct hold *h, struct err *e)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Freeze m = VIAL__AGENT__FREEZE__INIT;
-	int r;
+	int r = guest_send(&h->guest, &m.base);
 
-	req.op_case = VIAL__AGENT__REQUEST__OP_FREEZE;
-	req.freeze = &m;
-	r = guest_send(&h->guest, &req);
 	return r < 0 ? err_set(e, -r, "the guest: %s", strerror(-r)) : 0;
 }
 

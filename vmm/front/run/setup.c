@@ -12,12 +12,6 @@
 
 #define ENTROPY_BYTES 64
 
-/* protobuf-c's structs have plain char * for what they only read. */
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)(s ? s : "");
-}
-
 /* "NAME?VALUE" entries in two: pointers into a copy of each, all in one piece
  * of memory that goes with one free(). */
 static char **split(const struct strv *v, char sep, struct err *e)
@@ -40,7 +34,7 @@ static char **split(const struct strv *v, char sep, struct err *e)
 		memcpy(at, v->v[i], len);
 		value = strchr(at, sep);
 		out[2 * i] = at;
-		out[2 * i + 1] = value ? value + 1 : text("");
+		out[2 * i + 1] = value ? value + 1 : guest_text("");
 		at += len;
 		if (value)
 			*value = '\0';
@@ -95,10 +89,8 @@ static int lists_init(struct lists *l, const struct spec *s, struct err *e)
 static int setup_send(struct guest *g, const struct spec *s,
 		      Vial__Agent__Setup *m, const struct lists *l)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
-
-	m->root_serial = text("root");
-	m->root_fstype = text("ext4");
+	m->root_serial = guest_text("root");
+	m->root_fstype = guest_text("ext4");
 	m->root_readonly = s->read_only;
 	m->shm_bytes = s->shm_bytes;
 	m->pids_max = s->pids_limit;
@@ -106,9 +98,7 @@ static int setup_send(struct guest *g, const struct spec *s,
 	m->n_sysctls = s->sysctls.n;
 	m->hosts = l->hosts;
 	m->n_hosts = s->hosts.n;
-	req.op_case = VIAL__AGENT__REQUEST__OP_SETUP;
-	req.setup = m;
-	return guest_send(g, &req);
+	return guest_send(g, &m->base);
 }
 
 int guest_setup(struct guest *g, const struct spec *s, const struct boxnet *net,
@@ -125,7 +115,7 @@ int guest_setup(struct guest *g, const struct spec *s, const struct boxnet *net,
 	if (getrandom(entropy, sizeof(entropy), 0) != sizeof(entropy))
 		return err_sys(e, "random numbers");
 	clock_gettime(CLOCK_REALTIME, &now);
-	m.hostname = text(hostname);
+	m.hostname = guest_text(hostname);
 	m.time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	m.entropy.data = entropy;
 	m.entropy.len = sizeof(entropy);

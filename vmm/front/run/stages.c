@@ -152,25 +152,37 @@ static bool copy_over(const struct run *r)
 	return (r->copied && r->archived) || *r->copy_report->error;
 }
 
+static int ask_copy(struct run *r, const struct spec_copy *what, bool in,
+		    struct err *e)
+{
+	Vial__Agent__PutTar put = VIAL__AGENT__PUT_TAR__INIT;
+	Vial__Agent__GetTar get = VIAL__AGENT__GET_TAR__INIT;
+	autofree char *target = in ? copy_in_target(what) : NULL;
+
+	if (in && !target)
+		return err_set(e, ENOMEM, "out of memory");
+	put.key = get.key = r->copy_key;
+	put.path = target;
+	get.path = what->guest;
+	guest_send(&r->guest, in ? &put.base : &get.base);
+	return 0;
+}
+
 /* One tree, in or out. The reason of a failure is in the copy's report. */
 static void copy_one(struct run *r, const struct spec_copy *what,
 		     struct report_copy *rc, bool in)
 {
-	autofree char *target = in ? copy_in_target(what) : NULL;
 	struct err e = { 0 };
-	int fd, n;
+	int fd = -1, n;
 
 	r->copy_key = guest_key();
 	r->copy_report = rc;
 	r->copied = r->archived = false;
 	r->copy.done = copy_done;
-	if (in)
-		guest_put_tar(&r->guest, r->copy_key, target ? target : "/");
-	else
-		guest_get_tar(&r->guest, r->copy_key, what->guest);
-	fd = dial_stream(r->launch.box.dir, r->copy_key,
-			 VIAL__AGENT__STREAM__WHICH__TAR, &e);
-	n = fd;
+	n = ask_copy(r, what, in, &e);
+	if (n == 0)
+		n = fd = dial_stream(r->launch.box.dir, r->copy_key,
+				     VIAL__AGENT__STREAM__WHICH__TAR, &e);
 	if (fd >= 0)
 		n = (in ? copy_in_start : copy_out_start)(&r->copy, &r->loop,
 							  what, fd, &e);

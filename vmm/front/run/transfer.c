@@ -15,12 +15,6 @@
 
 #define TICK_MS 200
 
-/* protobuf-c's structs have plain char * for what they only read. */
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)s;
-}
-
 /* ---- what the agent says ---- */
 
 /* A string of the agent's may be as long as a message. */
@@ -125,7 +119,6 @@ static void copied(struct copy *c)
 
 static void ask(struct work *w)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__PutTar put = VIAL__AGENT__PUT_TAR__INIT;
 	Vial__Agent__GetTar get = VIAL__AGENT__GET_TAR__INIT;
 
@@ -135,17 +128,14 @@ static void ask(struct work *w)
 		put.no_overwrite_dir = true;
 		/* An archive of the user's own says whose things are. */
 		if (!w->t->owners && !work_raw(w))
-			put.user = text("0:0");
-		req.op_case = VIAL__AGENT__REQUEST__OP_PUT_TAR;
-		req.put_tar = &put;
+			put.user = guest_text("0:0");
+		guest_send(&w->agent, &put.base);
 	} else {
 		get.key = w->key;
 		get.path = w->there;
 		get.follow = w->t->follow;
-		req.op_case = VIAL__AGENT__REQUEST__OP_GET_TAR;
-		req.get_tar = &get;
+		guest_send(&w->agent, &get.base);
 	}
-	guest_send(&w->agent, &req);
 }
 
 static int stream(struct work *w, struct err *e)

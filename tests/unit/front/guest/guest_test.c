@@ -309,6 +309,26 @@ static void long_commands_wait_for_room(void **state)
 	spec_fini(&s);
 }
 
+static void a_request_goes_by_its_kind(void **state)
+{
+	Vial__Agent__GetTar get = VIAL__AGENT__GET_TAR__INIT;
+	Vial__Agent__Freeze freeze = VIAL__AGENT__FREEZE__INIT;
+	Vial__Agent__Request *req;
+
+	(void)state;
+	take_hello();
+	get.path = guest_text("/x");
+	assert_int_equal(guest_send(&t.g, &get.base), 0);
+	assert_int_equal(guest_send(&t.g, &freeze.base), 0);
+	req = next_request();
+	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_GET_TAR);
+	assert_string_equal(req->get_tar->path, "/x");
+	vial__agent__request__free_unpacked(req, NULL);
+	req = next_request();
+	assert_int_equal(req->op_case, VIAL__AGENT__REQUEST__OP_FREEZE);
+	vial__agent__request__free_unpacked(req, NULL);
+}
+
 static void nonsense_ends_it_once(void **state)
 {
 	static const uint8_t bad[] = { 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
@@ -403,6 +423,7 @@ int main(void)
 		T(sends_how_it_runs),
 		T(refuses_what_is_too_long),
 		T(long_commands_wait_for_room),
+		T(a_request_goes_by_its_kind),
 		T(nonsense_ends_it_once),
 		T(huge_frames_end_it),
 		T(events_before_hello_end_it),
