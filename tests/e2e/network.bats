@@ -8,6 +8,8 @@
 load common
 load world
 
+pasta='pasta|passt|pasta.avx2|passt.avx2'
+
 setup_file()
 {
 	[ "$(id -u)" -eq 0 ] || return 0
@@ -124,11 +126,22 @@ hello from the world' ]]
 	all_gone
 }
 
-@test "network: the way out dies: the box lives on" {
-	vrun -0 net run -d --name job --network user "$IMAGE" sleep 1000
+@test "network: the way out dies, and is there again" {
+	local get="timeout 5 wget -qO- http://$OUT/hello || echo no" i
+	vrun -0 net run -d --name job --network user -p 8080:80 "$IMAGE" \
+		sh -c 'mkdir /w; echo inside >/w/x; exec httpd -f -p 80 -h /w'
 	vrun -0 net exec job wget -qO- http://web.test/hello
-	kill -9 "$(pgrep -x 'pasta|passt|pasta.avx2|passt.avx2')"
-	vrun -0 net exec job sh -c "timeout 5 wget -qO- http://$OUT/hello || echo no"
+	kill -9 "$(pgrep -x "$pasta")"
+	wait_for 20 sh -c "'$VIAL' exec job sh -c '$get' | grep -q hello"
+	wait_for 20 user busybox wget -qO- "http://$IN:8080/x"
+	# What ends again and again is left alone, and the box lives on.
+	for ((i = 0; i < 3; i++)); do
+		wait_for 20 pgrep -x "$pasta"
+		kill -9 "$(pgrep -x "$pasta")"
+	done
+	sleep 1
+	[ -z "$(pgrep -x "$pasta")" ]
+	vrun -0 net exec job sh -c "$get"
 	[ "$output" = no ]
 	vrun -0 net rm -f job
 	all_gone

@@ -158,8 +158,21 @@ static void pasta_ready(struct watch *w, uint32_t events)
 
 	(void)events;
 	loop_del(&n->loop, w);
-	log_warn("box %.12s: pasta has ended: its network leads nowhere",
+	log_warn("box %.12s: pasta ends whenever it is started: the box's "
+		 "network leads nowhere",
 		 n->req->id);
+}
+
+static void pasta_back(struct uplink *u)
+{
+	struct netd *n = container_of(u, struct netd, uplink);
+	struct err e = { 0 };
+
+	if (netd_raise(n, &e) < 0)
+		log_warn("box %.12s: pasta has ended: %s", n->req->id, e.msg);
+	else
+		log_warn("box %.12s: pasta has ended and was started again",
+			 n->req->id);
 }
 
 int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e)
@@ -219,6 +232,9 @@ static int watch_pasta(struct netd *n, struct err *e)
 	n->pasta_watch.fd = (int)syscall(SYS_pidfd_open, n->pasta.pid, 0);
 	if (n->pasta_watch.fd < 0)
 		return err_sys(e, "watch pasta");
+	if (uplink_init(&n->uplink, HOST_UP, pasta_back, e) < 0 ||
+	    uplink_start(&n->uplink, &n->loop, e) < 0)
+		return -e->code;
 	return loop_add(&n->loop, &n->pasta_watch, EPOLLIN, e);
 }
 
@@ -245,6 +261,7 @@ void netd_fini(struct netd *n)
 {
 	if (n->egress)
 		egress_free(n->egress);
+	uplink_fini(&n->uplink);
 	pasta_fini(&n->pasta);
 	host_fini(&n->host);
 	hostnft_close(&n->nft);

@@ -25,6 +25,7 @@
  *     hostnft  the box's rules on the host        nat
  *     blocked  whether others' rules undo it      nat
  *     pasta    the way up without rights          user
+ *     uplink   and whether it has come back       user
  *     ports    ports of the host that lead to the guest's
  *     loopback those of them that the host asks for itself    user
  *     seal     what is given up when all is there
@@ -45,6 +46,7 @@
 #include "net/pasta.h"
 #include "net/pool.h"
 #include "net/ports.h"
+#include "net/uplink.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
@@ -69,6 +71,7 @@ struct netd {
 	struct hostnft nft;
 	struct host host;
 	struct pasta pasta;
+	struct uplink uplink;
 	struct egress *egress;
 	struct lan lan;
 	int tap;
@@ -79,13 +82,16 @@ struct netd {
 	{                                                                      \
 		.chan.fd = -1, .loop.epfd = -1, .pasta_watch.fd = -1,          \
 		.lease = POOL_LEASE_INIT, .host = HOST_INIT,                   \
-		.pasta = PASTA_INIT, .lan = LAN_INIT, .tap = -1                                 \
+		.pasta = PASTA_INIT, .uplink = UPLINK_INIT, .lan = LAN_INIT,   \
+		.tap = -1                                                      \
 	}
 
 /* Reads and checks the request. */
 int netd_recv(struct netd *n, struct err *e);
 /* Namespace, interfaces, rules (netd_build.c). */
 int netd_build(struct netd *n, struct err *e);
+/* Address and route of the way up, which has been made anew. */
+int netd_raise(struct netd *n, struct err *e);
 /* All names that are answered here: those of the request and of members. */
 int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e);
 /* Tells that all is there, and hands the tap out. */

@@ -251,6 +251,28 @@ static int furnish_lan(struct netd *n, struct nl_sock *sk, struct err *e)
 			  e);
 }
 
+static int furnish_up(const struct netd *n, struct nl_sock *sk, struct err *e)
+{
+	const struct addr_plan *a = &n->addr;
+
+	if (link_address(sk, HOST_UP, a->up, a->up_prefix, e) < 0 ||
+	    link_up(sk, HOST_UP, n->mtu, e) < 0)
+		return -e->code;
+	return link_route(sk, HOST_UP, INADDR_ANY, 0, a->host, e);
+}
+
+int netd_raise(struct netd *n, struct err *e)
+{
+	struct nl_sock *sk = link_open(e);
+	int r;
+
+	if (!sk)
+		return -e->code;
+	r = furnish_up(n, sk, e);
+	link_close(sk);
+	return r;
+}
+
 static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
 {
 	const struct addr_plan *a = &n->addr;
@@ -264,11 +286,9 @@ static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
 	if (link_up(sk, HOST_TAP, n->mtu, e) < 0 ||
 	    (a->prefix == 32 &&
 	     link_route(sk, HOST_TAP, a->guest, 32, INADDR_ANY, e) < 0) ||
-	    furnish_lan(n, sk, e) < 0 ||
-	    link_address(sk, HOST_UP, a->up, a->up_prefix, e) < 0 ||
-	    link_up(sk, HOST_UP, n->mtu, e) < 0)
+	    furnish_lan(n, sk, e) < 0)
 		return -e->code;
-	return link_route(sk, HOST_UP, INADDR_ANY, 0, a->host, e);
+	return furnish_up(n, sk, e);
 }
 
 static int furnish(struct netd *n, struct err *e)

@@ -27,14 +27,24 @@
 /* How long it may take to be there: twenty seconds. */
 #define POLL_NS 2000000
 #define POLLS 10000
-#define WORDS_MAX (24 + 2 * PORTS_MAX)
+#define WORDS_MAX (32 + 2 * PORTS_MAX)
+/* How often it is started again, and how long it has to run to be forgiven. */
+#define AGAIN_MAX 3
+#define FORGIVE_S 60
+/* The namespaces, in the child. */
+#define FD_NET 3
+#define FD_USER 4
+#define STR_(x) #x
+#define STR(x) STR_(x)
 
 struct words {
 	const char *v[WORDS_MAX];
 	size_t n;
 	char text[PORTS_MAX][40];
 	size_t ntext;
-	char guest[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN], pid[16];
+	char guest[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
+	char pid[16];
+	size_t first; /* of the words that name the namespaces */
 };
 
 static void add(struct words *w, const char *word)
@@ -78,17 +88,27 @@ static void make_words(struct words *w, const struct addr_plan *a,
 		       const struct ports *p, pid_t box)
 {
 	static const char *const fixed[] = {
-		"pasta",       "--foreground",	"--quiet",     "--ipv4-only",
-		"--no-map-gw", "--no-dhcp",	"--ns-ifname", HOST_UP,
-		"-T",	       "none",		"-U",	       "none",
-		"--netmask",   "255.255.255.0",
+		"pasta",
+		"--foreground",
+		"--quiet",
+		"--ipv4-only",
+		"--no-map-gw",
+		"--no-dhcp",
+		"--no-netns-quit",
+		"--ns-ifname",
+		HOST_UP,
+		"-T",
+		"none",
+		"-U",
+		"none",
+		"--netmask",
+		"255.255.255.0",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		add(w, fixed[i]);
 	dotted(a->guest, w->guest);
 	dotted(a->gateway, w->gateway);
-	snprintf(w->pid, sizeof(w->pid), "%d", box);
 	add(w, "--address");
 	add(w, w->guest);
 	add(w, "--gateway");
@@ -101,7 +121,20 @@ static void make_words(struct words *w, const struct addr_plan *a,
 		add(w, "-u");
 		add(w, "none");
 	}
+	snprintf(w->pid, sizeof(w->pid), "%d", box);
+	w->first = w->n;
 	add(w, w->pid);
+	w->v[w->n] = NULL;
+}
+
+/* Those of the first start but for the pid, whose namespaces are closed. */
+static void words_again(struct words *w)
+{
+	w->n = w->first;
+	add(w, "--userns");
+	add(w, "/proc/self/fd/" STR(FD_USER));
+	add(w, "--netns");
+	add(w, "/proc/self/fd/" STR(FD_NET));
 	w->v[w->n] = NULL;
 }
 
@@ -118,26 +151,76 @@ static void become_pasta(const struct words *w, int said)
 	setrlimit(RLIMIT_FSIZE, &limit);
 	if (dup2(said, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
 		_exit(1);
-	syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0);
+	syscall(SYS_close_range, FD_USER + 1, ~0u, 0);
 	execve(PROGRAM, (char *const *)(uintptr_t)w->v, env);
 	dprintf(STDERR_FILENO, "%s\n", strerror(errno));
 	_exit(1);
 }
 
-static void child(const struct words *w, int go, int said)
+static int open_ns(pid_t box, const char *name)
 {
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", box, name);
+	return open(path, O_RDONLY);
+}
+
+/* The namespaces, while they can be opened: their door is about to be closed,
+ * so who is started later inherits them. */
+static int hold(pid_t box)
+{
+	int net = open_ns(box, "net"), user = open_ns(box, "user");
+
+	if (net < 0 || user < 0)
+		return -1;
+	net = fcntl(net, F_DUPFD, FD_USER + 1);
+	user = fcntl(user, F_DUPFD, FD_USER + 1);
+	if (dup2(net, FD_NET) < 0 || dup2(user, FD_USER) < 0)
+		return -1;
+	return 0;
+}
+
+/* Until it ends; how many seconds that was. */
+static time_t run(const struct words *w, int said)
+{
+	struct timespec start, end;
 	pid_t pid;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	pid = fork();
+	if (pid == 0)
+		become_pasta(w, said);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return end.tv_sec - start.tv_sec;
+}
+
+static void child(struct words *w, pid_t box, int go, int said)
+{
+	unsigned again = 0;
 	char byte;
 
 	/* Our parent is not in this namespace; its death ends the read. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || read(go, &byte, 1) != 1)
 		_exit(0);
-	pid = fork();
-	if (pid == 0)
-		become_pasta(w, said);
-	close(go);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	/* Out of the way of those two. */
+	go = fcntl(go, F_DUPFD, FD_USER + 1);
+	said = fcntl(said, F_DUPFD, FD_USER + 1);
+	if (hold(box) < 0) {
+		dprintf(said, "the box's namespaces: %s\n", strerror(errno));
+		_exit(1);
+	}
+	run(w, said);
+	/* It never was there, if nobody has told us that it is. */
+	if (fcntl(go, F_SETFL, O_NONBLOCK) < 0 || read(go, &byte, 1) != 1)
+		_exit(1);
+	words_again(w);
+	while (again < AGAIN_MAX) {
+		sleep(again++);
+		if (run(w, said) >= FORGIVE_S)
+			again = 0;
+	}
 	_exit(1);
 }
 
@@ -160,7 +243,7 @@ int pasta_fork(struct pasta *p, const struct addr_plan *a,
 	p->pid = fork();
 	if (p->pid == 0) {
 		close(go[1]);
-		child(w, go[0], p->said);
+		child(w, box, go[0], p->said);
 	}
 	close(go[0]);
 	p->go = go[1];
@@ -197,7 +280,8 @@ int pasta_go(struct pasta *p, struct err *e)
 		return err_sys(e, "pasta");
 	for (int i = 0; i < POLLS; i++) {
 		if (if_nametoindex(HOST_UP) > 0)
-			return 0;
+			return write(p->go, "", 1) == 1 ? 0
+							: err_sys(e, "pasta");
 		if (waitpid(p->pid, NULL, WNOHANG) == p->pid) {
 			p->pid = 0;
 			last_line(p->said, line, sizeof(line));

@@ -7,7 +7,10 @@
  *
  * Between it and us is a child that is the first process of a pid namespace.
  * pasta changes its rights, and the kernel then forgets that it was to end
- * with its parent; with the first process of its namespace it always does. */
+ * with its parent; with the first process of its namespace it always does. When
+ * pasta ends before the box, it is started again, a few times: its connections
+ * are gone, the box's network is not. The new up0 is furnished as the first was
+ * (uplink.h). */
 #pragma once
 
 #include "base/err.h"
@@ -34,6 +37,7 @@ struct pasta {
  * the network namespace it starts in. box: our pid. */
 int pasta_fork(struct pasta *p, const struct addr_plan *a,
 	       const struct ports *ports, pid_t box, struct err *e);
-/* From within the box's namespace: until up0 is there. */
+/* From within the box's namespace, which the child opens now: until up0 is
+ * there. */
 int pasta_go(struct pasta *p, struct err *e);
 void pasta_fini(struct pasta *p);
