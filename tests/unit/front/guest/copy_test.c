@@ -390,7 +390,7 @@ static void in_directory(void **state)
 	shell("cd in && echo x > f && ln -s f l && ln f h && mkdir d && "
 	      "python3 -c 'import socket as s; "
 	      "s.socket(s.AF_UNIX).bind(\"sock\")'");
-	copy_in("in", "/work");
+	copy_in("in", "/w");
 	names = entries();
 	assert_int_equal(t.c.result.err.code, 0);
 	assert_int_equal(t.c.result.bytes, 2);
@@ -423,7 +423,7 @@ static void in_file(void **state)
 static void in_missing(void **state)
 {
 	(void)state;
-	copy_in("nothing", "/work");
+	copy_in("nothing", "/w");
 	entries();
 	assert_int_equal(t.c.result.err.code, ENOENT);
 	assert_non_null(strstr(t.c.result.err.msg, "nothing"));

@@ -215,7 +215,7 @@ static void sends_the_whole_command(void **state)
 	assert_int_equal(spec_group(&s, "video", &e), 0);
 	assert_int_equal(strv_add(&s.argv, "ls"), 0);
 	assert_int_equal(strv_add(&s.argv, "-l"), 0);
-	s.cwd = "/work";
+	s.cwd = "/w";
 	s.user = "1000:1000";
 	s.tty = s.interactive = true;
 	s.timeout_ms = 9000;
@@ -230,7 +230,7 @@ static void sends_the_whole_command(void **state)
 	assert_int_equal(x->n_argv, 2);
 	assert_string_equal(x->argv[1], "-l");
 	assert_string_equal(x->env[0], "A=1");
-	assert_string_equal(x->cwd, "/work");
+	assert_string_equal(x->cwd, "/w");
 	assert_string_equal(x->user, "1000:1000");
 	assert_string_equal(x->groups[0], "video");
 	assert_int_equal(x->rlimits[0]->resource, 7);

@@ -67,7 +67,7 @@ static const struct {
 } texts[] = {
 	{ &s.image, &back.image, "an image" },
 	{ &s.image_path, &back.image_path, "/an/image" },
-	{ &s.cwd, &back.cwd, "/work" },
+	{ &s.cwd, &back.cwd, "/w" },
 	{ &s.user, &back.user, "1:2" },
 	{ &s.hostname, &back.hostname, "host" },
 	{ &s.name, &back.name, "name" },

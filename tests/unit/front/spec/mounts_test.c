@@ -58,15 +58,15 @@ static void volumes_that_are_folders(void **state)
 
 	(void)state;
 	assert_non_null(getcwd(here, sizeof(here)));
-	volume("/src:/work");
+	volume("/src:/w");
 	assert_int_equal(last()->kind, MOUNT_BIND);
 	assert_string_equal(last()->source, "/src");
-	assert_string_equal(last()->target, "/work");
+	assert_string_equal(last()->target, "/w");
 	assert_false(last()->readonly);
 	assert_true(last()->make);
-	volume("/src:/work/ro/:ro");
+	volume("/src:/w/ro/:ro");
 	assert_true(last()->readonly);
-	assert_string_equal(last()->target, "/work/ro");
+	assert_string_equal(last()->target, "/w/ro");
 	volume("./x:/x:rw,z,cached");
 	assert_false(last()->readonly);
 	snprintf(want, sizeof(want), "%s/./x", here);
@@ -123,10 +123,10 @@ static void wrong_volumes_are_refused(void **state)
 static void a_target_has_one_mount(void **state)
 {
 	(void)state;
-	volume("/a:/work");
-	assert_int_equal(spec_mounts_volume(&m, "/b:/work//", &e), -EINVAL);
-	assert_string_equal(e.msg, "two mounts on '/work'");
-	assert_int_equal(spec_mounts_tmpfs(&m, "/work/.", &e), -EINVAL);
+	volume("/a:/w");
+	assert_int_equal(spec_mounts_volume(&m, "/b:/w//", &e), -EINVAL);
+	assert_string_equal(e.msg, "two mounts on '/w'");
+	assert_int_equal(spec_mounts_tmpfs(&m, "/w/.", &e), -EINVAL);
 	assert_int_equal(m.n, 1);
 }
 
