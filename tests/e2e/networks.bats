@@ -63,7 +63,7 @@ as_it_was()
 	vrun -0 net network inspect -f '{{.Labels.a}}' "${id:0:8}"
 	[ "$output" = b ]
 	vrun -1 net network inspect nothing
-	one_line 'No such network: nothing'
+	[ "$stderr" = 'Error: No such network: nothing' ]
 	vrun -125 net run --rm --network nothing "$IMAGE" true
 	one_line 'No such network: nothing'
 	vrun -0 net network rm inner

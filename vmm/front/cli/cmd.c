@@ -29,6 +29,14 @@ int cmd_error(const struct err *e)
 	return CMD_ERROR;
 }
 
+int cmd_no_such(const struct err *e)
+{
+	if (e->code != ENOENT)
+		return cmd_error(e);
+	fprintf(stderr, "Error: %s\n", e->msg);
+	return CMD_ERROR;
+}
+
 int cmd_misused(const struct cmd *c, const struct err *e)
 {
 	cmd_fail(e);

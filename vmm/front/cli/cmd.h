@@ -68,6 +68,8 @@ int cmd_group(const struct cmd *c, int argc, char **argv);
 int cmd_fail(const struct err *e);
 /* The same, and CMD_ERROR. */
 int cmd_error(const struct err *e);
+/* The same; what is not there is told in docker's words: "Error: No such". */
+int cmd_no_such(const struct err *e);
 /* "vial: ...", CMD_FAILED, and a line that points to the command's help. */
 int cmd_misused(const struct cmd *c, const struct err *e);
 void cmd_help(const struct cmd *c);

@@ -171,11 +171,7 @@ static int history_main(const struct cmd *c, int argc, char **argv)
 		return cmd_misused(c, &e);
 	r = history(&hi, argv[first], t, &e);
 	table_free(t);
-	if (r < 0 && e.code == ENOENT) {
-		fprintf(stderr, "Error: %s\n", e.msg);
-		return CMD_ERROR;
-	}
-	return r < 0 ? cmd_error(&e) : fflush(stdout) == 0 ? 0 : CMD_ERROR;
+	return r < 0 ? cmd_no_such(&e) : fflush(stdout) == 0 ? 0 : CMD_ERROR;
 }
 
 #define HISTORY                                                                \

@@ -6,6 +6,7 @@
 #include "cli/human.h"
 #include "cli/imagejson.h"
 #include "cli/imagerow.h"
+#include "cli/look.h"
 #include "cli/prune.h"
 #include "cli/tmpl.h"
 #include "cli/when.h"
@@ -28,58 +29,47 @@ static const struct opt inspect_opts[] = {
 	OPT_END
 };
 
-static int collect(struct store *s, char **words, int n, json_t *all,
-		   struct err *e)
+struct images {
+	struct store store;
+	struct catalog catalog;
+};
+
+static json_t *look(void *arg, const char *what, struct err *e)
 {
-	struct catalog c;
-	int status = 0;
+	struct images *in = arg;
+	struct image img;
+	json_t *o;
 
-	if (catalog_load(s, &c, e) < 0)
-		return cmd_error(e);
-	for (int i = 0; i < n; i++) {
-		struct err why = { 0 };
-		struct image img;
-
-		if (image_open(s, words[i], &img, &why) == 0) {
-			json_array_append_new(all, imagejson(&img, &c));
-			image_fini(&img);
-			continue;
-		}
-		if (why.code == ENOENT)
-			fprintf(stderr, "Error: %s\n", why.msg);
-		else
-			cmd_error(&why);
-		status = CMD_ERROR;
-	}
-	catalog_fini(&c);
-	return status;
+	if (image_open(&in->store, what, &img, e) < 0)
+		return NULL;
+	o = imagejson(&img, &in->catalog);
+	image_fini(&img);
+	if (!o)
+		err_set(e, ENOMEM, "out of memory");
+	return o;
 }
 
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
 	struct err e = { 0 };
-	struct store s;
-	int status, first = cmd_parse(c, argc, argv, &in, &status);
-	json_t *all;
+	struct images all;
+	int status, first = look_parse(c, argc, argv, "an IMAGE", &in,
+				       &in.format, &status);
 
 	if (first < 0)
 		return status;
-	if (first == argc)
-		err_set(&e, EINVAL, "'vial image inspect' needs an IMAGE");
-	else if (in.format)
-		tmpl_free(tmpl_new(in.format, &e));
-	if (e.code)
-		return cmd_misused(c, &e);
-	if (imagerow_store(&s, &e) < 0)
+	if (imagerow_store(&all.store, &e) < 0)
 		return cmd_error(&e);
-	all = json_array();
-	status = collect(&s, argv + first, argc - first, all, &e);
-	store_close(&s);
-	if (tmpl_print_all(in.format, all, &e) < 0)
+	if (catalog_load(&all.store, &all.catalog, &e) == 0) {
+		status = look_run(argv + first, argc - first, in.format, look,
+				  &all);
+		catalog_fini(&all.catalog);
+	} else {
 		status = cmd_error(&e);
-	json_decref(all);
-	return fflush(stdout) == 0 ? status : CMD_ERROR;
+	}
+	store_close(&all.store);
+	return status;
 }
 
 static const struct cmd image_inspect = {

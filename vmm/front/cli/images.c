@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "cli/cmd.h"
 #include "cli/imagerow.h"
+#include "cli/ls.h"
 #include "cli/when.h"
 #include "image/ref.h"
 
@@ -193,8 +194,9 @@ static int print_rows(const struct images *im, struct table *t,
 	return table_print(t, stdout, e);
 }
 
-static int list(struct images *im, struct table *t, struct err *e)
+static int list(void *what, struct table *t, struct err *e)
 {
+	struct images *im = what;
 	autofree struct imagerow *rows = NULL;
 	struct catalog c = { 0 };
 	struct store s;
@@ -225,8 +227,7 @@ static int images_main(const struct cmd *c, int argc, char **argv)
 {
 	struct images im = { 0 };
 	struct err e = { 0 };
-	int status, r, first = cmd_parse(c, argc, argv, &im, &status);
-	struct table *t;
+	int status, first = cmd_parse(c, argc, argv, &im, &status);
 
 	if (first < 0)
 		return status;
@@ -236,12 +237,8 @@ static int images_main(const struct cmd *c, int argc, char **argv)
 		return cmd_misused(c, &e);
 	}
 	im.what = argv[first];
-	t = table_new(im.digests ? &with_digests : &plain, im.format, &e);
-	if (!t)
-		return cmd_misused(c, &e);
-	r = list(&im, t, &e);
-	table_free(t);
-	return r < 0 ? cmd_error(&e) : 0;
+	return ls_run(c, im.digests ? &with_digests : &plain, im.format, list,
+		      &im);
 }
 
 #define IMAGES                                                                 \

@@ -5,8 +5,8 @@
 #include "cli/cmd.h"
 #include "cli/each.h"
 #include "cli/imagejson.h"
+#include "cli/look.h"
 #include "cli/portrow.h"
-#include "cli/tmpl.h"
 #include "cli/volume.h"
 #include "box/create.h"
 
@@ -106,12 +106,12 @@ static bool wanted(const struct inspect *in, const char *type)
 }
 
 /* In docker's order. What is there and cannot be shown is an error. */
-static json_t *look(const struct inspect *in, const char *what, struct err *e)
+static json_t *look(void *arg, const char *what, struct err *e)
 {
+	const struct inspect *in = arg;
 	json_t *o = NULL;
 
-	err_set(e, ENOENT, "No such %s: %s", in->type ? in->type : "object",
-		what);
+	err_set(e, ENOENT, "none");
 	if (wanted(in, "container"))
 		o = look_box(in, what, e);
 	if (!o && e->code == ENOENT && wanted(in, "image"))
@@ -120,52 +120,21 @@ static json_t *look(const struct inspect *in, const char *what, struct err *e)
 	if (!o && (e->code == ENOENT || e->code == EINVAL) &&
 	    wanted(in, "volume"))
 		o = volume_json(what, e);
+	if (!o && e->code == ENOENT)
+		err_set(e, ENOENT, "No such %s: %s",
+			in->type ? in->type : "object", what);
 	return o;
-}
-
-/* The first that fails says so; those that are there are shown. */
-static int collect(const struct inspect *in, char **words, int n, json_t *all)
-{
-	int status = 0;
-
-	for (int i = 0; i < n; i++) {
-		struct err e = { 0 };
-		json_t *o = look(in, words[i], &e);
-
-		if (o)
-			json_array_append_new(all, o);
-		else if (e.code == ENOENT)
-			fprintf(stderr, "Error: No such %s: %s\n",
-				in->type ? in->type : "object", words[i]);
-		else
-			cmd_error(&e);
-		if (!o)
-			status = CMD_ERROR;
-	}
-	return status;
 }
 
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
-	struct err e = { 0 };
-	int status, first = cmd_parse(c, argc, argv, &in, &status);
-	json_t *all;
+	int status, first = look_parse(c, argc, argv, "a BOX", &in, &in.format,
+				       &status);
 
-	if (first < 0)
-		return status;
-	if (first == argc)
-		err_set(&e, EINVAL, "'vial inspect' needs a BOX");
-	else if (in.format)
-		tmpl_free(tmpl_new(in.format, &e));
-	if (e.code)
-		return cmd_misused(c, &e);
-	all = json_array();
-	status = collect(&in, argv + first, argc - first, all);
-	if (tmpl_print_all(in.format, all, &e) < 0)
-		status = cmd_error(&e);
-	json_decref(all);
-	return fflush(stdout) == 0 ? status : CMD_ERROR;
+	return first < 0 ? status
+			 : look_run(argv + first, argc - first, in.format, look,
+				    &in);
 }
 
 const struct cmd cmd_inspect = {

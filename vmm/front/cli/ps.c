@@ -4,7 +4,7 @@
 #include "cli/boxrow.h"
 #include "cli/cmd.h"
 #include "cli/filter.h"
-#include "cli/table.h"
+#include "cli/ls.h"
 #include "box/state.h"
 
 #include <errno.h>
@@ -173,8 +173,9 @@ static int show(const struct ps *ps, struct table *t, const struct box_info *b,
 	return r;
 }
 
-static int list(struct ps *ps, struct table *t, struct err *e)
+static int list(void *what, struct table *t, struct err *e)
 {
+	struct ps *ps = what;
 	autofree struct box_info *all = NULL;
 	unsigned need = needs(ps);
 	int64_t shown = 0;
@@ -199,26 +200,13 @@ static int list(struct ps *ps, struct table *t, struct err *e)
 static int ps_main(const struct cmd *c, int argc, char **argv)
 {
 	struct ps ps = { 0 };
-	struct err e = { 0 };
-	int status, r, first = cmd_parse(c, argc, argv, &ps, &status);
-	struct table *t;
+	int status;
 
-	if (first < 0)
+	if (ls_parse(c, argc, argv, &ps, &status) < 0)
 		return status;
-	if (first < argc) {
-		err_set(&e, EINVAL,
-			"'vial ps' takes no words (--filter name=%s)",
-			argv[first]);
-		return cmd_misused(c, &e);
-	}
 	if (ps.last)
 		ps.limit = 1;
-	t = table_new(ps.size ? &with_size : &plain, ps.format, &e);
-	if (!t)
-		return cmd_misused(c, &e);
-	r = list(&ps, t, &e);
-	table_free(t);
-	return r < 0 ? cmd_error(&e) : 0;
+	return ls_run(c, ps.size ? &with_size : &plain, ps.format, list, &ps);
 }
 
 const struct cmd cmd_ps = {

@@ -144,15 +144,6 @@ static int remove_one(struct rmi *rm, const char *what, struct err *e)
 	return 0;
 }
 
-static int report(const struct err *e)
-{
-	if (e->code == ENOENT)
-		fprintf(stderr, "Error: %s\n", e->msg);
-	else
-		cmd_error(e);
-	return CMD_ERROR;
-}
-
 /* Each is written before the next, as they are said. */
 static int remove_all(struct rmi *rm, struct store *s, char **words, int n)
 {
@@ -168,7 +159,7 @@ static int remove_all(struct rmi *rm, struct store *s, char **words, int n)
 			r = catalog_commit(&rm->catalog, &e);
 		catalog_fini(&rm->catalog);
 		if (r < 0 && !(rm->force && e.code == ENOENT))
-			status = report(&e);
+			status = cmd_no_such(&e);
 	}
 	return status;
 }

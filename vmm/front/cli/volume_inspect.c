@@ -3,7 +3,7 @@
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/human.h"
-#include "cli/tmpl.h"
+#include "cli/look.h"
 #include "cli/volume.h"
 #include "box/volume_use.h"
 
@@ -64,48 +64,21 @@ json_t *volume_json(const char *name, struct err *e)
 	return o;
 }
 
-/* The first that fails says so; those that are there are shown. */
-static int collect(char **words, int n, json_t *all)
+static json_t *look(void *arg, const char *name, struct err *e)
 {
-	int status = 0;
-
-	for (int i = 0; i < n; i++) {
-		struct err e = { 0 };
-		json_t *o = volume_json(words[i], &e);
-
-		if (o)
-			json_array_append_new(all, o);
-		else if (e.code == ENOENT)
-			fprintf(stderr, "Error: %s\n", e.msg);
-		else
-			cmd_error(&e);
-		if (!o)
-			status = CMD_ERROR;
-	}
-	return status;
+	(void)arg;
+	return volume_json(name, e);
 }
 
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
 	struct inspect in = { 0 };
-	struct err e = { 0 };
-	int status, first = cmd_parse(c, argc, argv, &in, &status);
-	json_t *all;
+	int status, first = look_parse(c, argc, argv, "a VOLUME", &in,
+				       &in.format, &status);
 
-	if (first < 0)
-		return status;
-	if (first == argc)
-		err_set(&e, EINVAL, "'vial volume inspect' needs a VOLUME");
-	else if (in.format)
-		tmpl_free(tmpl_new(in.format, &e));
-	if (e.code)
-		return cmd_misused(c, &e);
-	all = json_array();
-	status = collect(argv + first, argc - first, all);
-	if (tmpl_print_all(in.format, all, &e) < 0)
-		status = cmd_error(&e);
-	json_decref(all);
-	return fflush(stdout) == 0 ? status : CMD_ERROR;
+	return first < 0 ? status
+			 : look_run(argv + first, argc - first, in.format, look,
+				    NULL);
 }
 
 const struct cmd cmd_volume_inspect = {

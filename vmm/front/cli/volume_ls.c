@@ -3,7 +3,7 @@
 #include "base/auto.h"
 #include "cli/boxjson.h"
 #include "cli/human.h"
-#include "cli/table.h"
+#include "cli/ls.h"
 #include "cli/volume.h"
 #include "box/volume_use.h"
 #include "box/where.h"
@@ -121,8 +121,9 @@ static int list_one(const struct ls *ls, struct table *t,
 	return r;
 }
 
-static int list(const struct ls *ls, struct table *t, struct err *e)
+static int list(void *what, struct table *t, struct err *e)
 {
+	const struct ls *ls = what;
 	struct volume_uses uses = { 0 };
 	struct strv names = { 0 };
 	int r = volume_names(&names, e);
@@ -138,25 +139,12 @@ static int list(const struct ls *ls, struct table *t, struct err *e)
 
 static int ls_main(const struct cmd *c, int argc, char **argv)
 {
-	struct ls ls = { 0 };
-	struct err e = { 0 };
-	int status, r, first = cmd_parse(c, argc, argv, &ls, &status);
-	struct table *t;
+	struct ls ls = { .quiet = false };
+	int status;
 
-	if (first < 0)
+	if (ls_parse(c, argc, argv, &ls, &status) < 0)
 		return status;
-	if (first < argc) {
-		err_set(&e, EINVAL,
-			"'vial volume ls' takes no words (--filter name=%s)",
-			argv[first]);
-		return cmd_misused(c, &e);
-	}
-	t = table_new(&kind, ls.format, &e);
-	if (!t)
-		return cmd_misused(c, &e);
-	r = list(&ls, t, &e);
-	table_free(t);
-	return r < 0 ? cmd_error(&e) : 0;
+	return ls_run(c, &kind, ls.format, list, &ls);
 }
 
 const struct cmd cmd_volume_ls = {
