@@ -79,6 +79,7 @@ int agent_open(struct agent *a, bool init, struct err *e)
 	    reap_init(&a->reap, &a->loop, e) < 0)
 		return -e->code;
 	a->reap.round = agent_round;
+	forwards_init(&a->forwards, &a->loop, &a->callers);
 	return callers_init(&a->callers, &a->loop, serve_ready, e);
 }
 
@@ -88,6 +89,7 @@ void agent_close(struct agent *a)
 		return;
 	jobs_close(a);
 	files_close(a);
+	forwards_close(&a->forwards);
 	callers_fini(&a->callers);
 	serve_close(a);
 	reap_fini(&a->reap);

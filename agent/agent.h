@@ -5,6 +5,7 @@
 #include "agent/cgroup.h"
 #include "agent/caller.h"
 #include "agent/down.h"
+#include "agent/forward.h"
 #include "agent/freeze.h"
 #include "agent/reap.h"
 #include "agent/user.h"
@@ -35,6 +36,7 @@ struct agent {
 	unsigned njobs;
 	struct file *files;
 	unsigned nfiles;
+	struct forwards forwards;
 	char hostname[65];
 };
 

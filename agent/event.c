@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 static char *features[] = { "exec", "tty",  "tar", "stats", "kill_rest",
-			    "caps", "tune", "ps",  "stat",  "report" };
+			    "caps", "tune", "ps",  "stat",  "report",
+			    "forward" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)
@@ -101,6 +102,15 @@ void event_frozen(struct reply r)
 	Vial__Agent__Frozen m = VIAL__AGENT__FROZEN__INIT;
 
 	event_send(r, VIAL__AGENT__EVENT__EV_FROZEN, &m);
+}
+
+void event_called(struct reply r, uint64_t call)
+{
+	Vial__Agent__Called m = VIAL__AGENT__CALLED__INIT;
+
+	m.key = r.key;
+	m.call = call;
+	event_send(r, VIAL__AGENT__EVENT__EV_CALLED, &m);
 }
 
 void event_report(struct reply r, char *text)

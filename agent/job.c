@@ -242,6 +242,8 @@ static void job_report(struct job *j)
 	x.oom_victim = j->oom_victim;
 	x.wall_us = j->wall_us;
 	x.streams_cut = j->cut;
+	/* Whom it has called hears of it first. */
+	forwards_poll(&j->agent->forwards);
 	event_exited(to, &x);
 }
 

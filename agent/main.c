@@ -15,6 +15,7 @@
  *              report say why
  *     file     a folder of the guest as a tar stream, in or out
  *     procs    what runs; stat: what is at a path
+ *     forward  unix sockets that lead out of the guest, or into it
  *     down     the end: all is told, killed, written back; power off
  *
  * There is one thread and one loop. Nothing in it waits for a command, for the

@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/event.h"
 #include "agent/file.h"
+#include "agent/forward.h"
 #include "agent/freeze.h"
 #include "agent/job.h"
 #include "agent/procs.h"
@@ -23,7 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define GENERATION 2
+#define GENERATION 3
 
 static struct log_limit limit;
 
@@ -38,6 +39,7 @@ static void serve_drop(struct agent *a, struct caller *c)
 		jobs_disowned(a, c);
 		files_disowned(a, c);
 		freeze_disowned(&a->freeze, c);
+		forwards_disowned(&a->forwards, c);
 	}
 	caller_free(&a->callers, c);
 }
@@ -168,6 +170,28 @@ static int op_freeze(struct agent *a, struct caller *c,
 	return 0;
 }
 
+static int op_listen(struct agent *a, struct caller *c,
+		     const Vial__Agent__Request *q, struct err *e)
+{
+	const Vial__Agent__Listen *l = q->listen;
+	struct err why;
+
+	(void)e;
+	if (forward_listen(&a->forwards, c, l->key, l->path, &why) < 0)
+		event_failed(reply_to(a, c, l->key),
+			     VIAL__AGENT__FAILED__KIND__OTHER, "listen", &why);
+	return 0;
+}
+
+static int op_hang_up(struct agent *a, struct caller *c,
+		      const Vial__Agent__Request *q, struct err *e)
+{
+	(void)c;
+	(void)e;
+	forward_hang_up(&a->forwards, q->hang_up->call);
+	return 0;
+}
+
 static int op_shutdown(struct agent *a, struct caller *c,
 		       const Vial__Agent__Request *q, struct err *e)
 {
@@ -193,6 +217,8 @@ static serve_op *const ops[] = {
 	[VIAL__AGENT__REQUEST__OP_PROCESSES] = op_processes,
 	[VIAL__AGENT__REQUEST__OP_STAT] = op_stat,
 	[VIAL__AGENT__REQUEST__OP_FREEZE] = op_freeze,
+	[VIAL__AGENT__REQUEST__OP_LISTEN] = op_listen,
+	[VIAL__AGENT__REQUEST__OP_HANG_UP] = op_hang_up,
 };
 
 /* The connection becomes its job's, or waits for it. */
@@ -206,6 +232,12 @@ static void serve_stream(struct agent *a, struct caller *c,
 	size_t len = buf_len(&c->chan.in);
 	int fd;
 
+	if (s->which == VIAL__AGENT__STREAM__WHICH__SOCKET) {
+		fd = caller_take_fd(&a->callers, c);
+		forward_take(&a->forwards, s->key, fd, early, len);
+		caller_free(&a->callers, c);
+		return;
+	}
 	if (!j && !f) {
 		caller_park(&a->callers, c, s->key, (unsigned)s->which);
 		return;
@@ -215,6 +247,33 @@ static void serve_stream(struct agent *a, struct caller *c,
 	      : !job_attach(j, (unsigned)s->which, fd, early, len))
 		close(fd);
 	caller_free(&a->callers, c);
+}
+
+/* The connection becomes one to a socket of the guest's. */
+static void serve_dial(struct agent *a, struct caller *c, const char *path)
+{
+	int fd = caller_take_fd(&a->callers, c);
+	struct err e;
+
+	if (forward_dial(&a->forwards, path, fd, buf_head(&c->chan.in),
+			 buf_len(&c->chan.in), &e) < 0)
+		log_limited(&limit, "dial: %s", e.msg);
+	caller_free(&a->callers, c);
+}
+
+/* What makes a new connection something other than a control connection. */
+static bool serve_first(struct agent *a, struct caller *c,
+			const Vial__Agent__Request *q)
+{
+	if (c->kind != CALLER_NEW)
+		return false;
+	if (q->op_case == VIAL__AGENT__REQUEST__OP_STREAM)
+		serve_stream(a, c, q->stream);
+	else if (q->op_case == VIAL__AGENT__REQUEST__OP_DIAL)
+		serve_dial(a, c, q->dial->path);
+	else
+		return false;
+	return true;
 }
 
 static int serve_request(struct agent *a, struct caller *c,
@@ -263,9 +322,7 @@ static void serve_requests(struct agent *a, struct caller *c)
 			serve_refuse(a, c, &e);
 			return;
 		}
-		if (c->kind == CALLER_NEW &&
-		    q->op_case == VIAL__AGENT__REQUEST__OP_STREAM) {
-			serve_stream(a, c, q->stream);
+		if (serve_first(a, c, q)) {
 			vial__agent__request__free_unpacked(q, NULL);
 			return;
 		}

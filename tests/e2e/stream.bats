@@ -133,3 +133,119 @@ bytes=${VIAL_E2E_BYTES:-67108864}
 	vrun -0 box sh -c '(sleep 1000; echo late) & echo early'
 	[ "$output" = early ]
 }
+
+# ---- unix sockets (--forward) ----
+
+# A server of the host's at ./host.sock.
+host_server()
+{
+	"$E/tool" echo "$PWD/host.sock" >server.out 2>&1 3>&- &
+	server=$!
+	wait_for 20 grep -q up server.out
+}
+
+part()	# NAME
+{
+	local p
+	for p in $(our_pids); do
+		if [[ $(cat "/proc/$p/comm" 2>/dev/null) == "$1" ]]; then
+			echo "$p"
+		fi
+	done
+}
+
+served() { echo hi | "$E/tool" call g | grep -q hi; }
+nobody() { [ -z "$(our_pids)" ]; }
+
+@test "stream: the host's sockets in a guest, and an ssh-agent" {
+	host_server
+	eval "$(ssh-agent -a "$PWD/agent.sock" 3>&-)"
+	ssh-keygen -q -N '' -t ed25519 -C one -f key
+	ssh-add -q key
+	"$E/tool" noise 9 3000000 | sha256sum >want
+	# A hundred at once, each with bytes of its own, half-closed; the last
+	# one's bytes are still on their way when the command ends.
+	vrun -0 vial run --rm --forward ./host.sock:/run/a/b.sock \
+		--forward ssh -v /usr:/h:ro --user 1000 "$IMAGE" sh -c '
+		echo hello | tool call /run/a/b.sock
+		tool many 100 100000 /run/a/b.sock
+		tool noise 9 3000000 | tool call /run/a/b.sock |
+			head -c 3000000 | sha256sum
+		L=/h/lib/x86_64-linux-gnu
+		$L/ld-linux-x86-64.so.2 --library-path $L /h/bin/ssh-add -l'
+	kill "$server" "$SSH_AGENT_PID"
+	[ "${lines[0]} ${lines[1]}" = "hello bye" ]
+	[ "${lines[2]}" = "100 right" ]
+	[ "${lines[3]}" = "$(cat want)" ]
+	[[ ${lines[4]} == *" one (ED25519)" ]]
+	nothing_left
+}
+
+@test "stream: what a command wrote to a socket arrives, though it has ended" {
+	"$E/tool" sink "$PWD/sink.sock" >server.out 2>&1 3>&- &
+	wait_for 20 grep -q up server.out
+	vrun -0 box --forward ./sink.sock:/run/sink -- \
+		sh -c 'tool noise 4 5000000 | tool say /run/sink'
+	wait "$!"
+	"$E/tool" noise 4 5000000 | cmp - <(tail -c +4 server.out)
+}
+
+@test "stream: a guest's socket on the host, until its end, whatever that is" {
+	host_server
+	vrun -0 vial create --name back --forward guest:/srv/g:"$PWD/g" \
+		--forward "$PWD/host.sock:/run/h" "$IMAGE" tool echo /srv/g
+	[ ! -e g ]
+	for death in stop kill; do
+		vrun -0 vial start back
+		[ "$(stat -c %a g)" = 600 ]
+		wait_for 60 served
+		[ "$(echo hi | "$E/tool" call g)" = $'hi\nbye' ]
+		vrun -0 timeout 100 "$E/tool" many 100 50000 g
+		[ "$output" = "100 right" ]
+		# From what comes later, too; and it is nobody else's place.
+		vrun -0 vial exec back sh -c 'echo ex | tool call /run/h'
+		[ "$output" = $'ex\nbye' ]
+		vrun -125 vial run --rm --forward guest:/x:./g "$IMAGE" true
+		one_line "$PWD/g: is in use"
+		if [ $death = stop ]; then
+			vrun -0 vial stop -t 0 back
+		else
+			kill -9 "$(part vial-keeper)"
+		fi
+		wait_for 20 test ! -e g
+	done
+	vrun -0 vial start back
+	# The worst: nobody is left to remove it. The next one takes it back.
+	our_pids | xargs kill -9
+	wait_for 20 nobody
+	[ -S g ]
+	vrun -0 vial start back
+	wait_for 60 served
+	vrun -0 vial rm -f back
+	[ ! -e g ]
+	kill "$server"
+	nothing_left
+}
+
+@test "stream: sockets that cannot be had are told of at once" {
+	host_server
+	: >file
+	vrun -125 box --forward ./no.sock:/run/a -- true
+	one_line --forward "$PWD/no.sock" "No such file"
+	vrun -125 box --forward ./file:/run/a -- true
+	one_line "is no socket"
+	SSH_AUTH_SOCK='' vrun -125 box --forward ssh -- true
+	one_line ssh-agent
+	vrun -125 box --forward guest:/run/a:./no/g -- true
+	one_line "No such file"
+	vrun -125 box --forward guest:/run/a:./file -- true
+	one_line "is in use"
+	vrun -125 box --forward ./host.sock:/proc/a -- true
+	one_line "in the guest: /proc/a"
+	# Nobody there yet, or any more: an end of file, and one word of it.
+	kill "$server"
+	wait "$server" || true
+	vrun -0 box --forward ./host.sock:/run/a -- \
+		sh -c 'for i in 1 2 3; do tool call /run/a </dev/null; done'
+	one_line "host.sock: Connection refused"
+}

@@ -3,7 +3,7 @@
  *
  * The input is cut into pieces for up to four connections; each is greeted
  * first or not. Nothing is started and no folder is touched: the tables of
- * commands and archives are full. What is asked for is then answered or
+ * commands, archives and sockets are full. What is asked for is then answered or
  * refused, the agent forgets a connection that is closed, and all it holds is
  * given back at its end. */
 #include "agent/agent.h"
@@ -61,6 +61,8 @@ static void open_agent(struct agent *a)
 		.users = { "/dev/null", "/dev/null" },
 		.njobs = JOBS_MAX,
 		.nfiles = UINT32_MAX,
+		.forwards = { .nsockets = FORWARD_SOCKETS,
+			      .ncalls = FORWARD_CALLS },
 	};
 	must(loop_init(&a->loop, NULL, &e) == 0, "loop");
 	must(reap_init(&a->reap, &a->loop, &e) == 0, "reap");

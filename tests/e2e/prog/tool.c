@@ -9,6 +9,11 @@
  *   slow MS BYTES       read stdin in pieces, asleep for MS between them, for
  *                       the first BYTES; then the rest; print the count
  *   poke PID            overwrite the code of a process with zeros
+ *   call SOCKET         stdin into a unix socket, what it says to stdout
+ *   say SOCKET          the same without an ear for it: ends at once
+ *   echo SOCKET         make one; each caller hears what he said, then "bye"
+ *   sink SOCKET         make one; what the first caller says to stdout
+ *   many N BYTES SOCKET N callers of that at once, and what they should hear
  *
  * What vial's boxes with the runtime directory RUN are, and what they leave:
  *
@@ -20,6 +25,7 @@
  * One process for all of it: a shell would start hundreds, and in emulation
  * each takes a tenth of a second. */
 #include "left.h"
+#include "sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,6 +236,16 @@ int main(int argc, char **argv)
 		return slow((long)num(argv[2]), num(argv[3]));
 	if (strcmp(what, "poke") == 0 && argc == 3)
 		return poke(argv[2]);
+	if (strcmp(what, "call") == 0 && argc == 3)
+		return sock_call(argv[2]);
+	if (strcmp(what, "say") == 0 && argc == 3)
+		return sock_say(argv[2]);
+	if (strcmp(what, "echo") == 0 && argc == 3)
+		return sock_echo(argv[2]);
+	if (strcmp(what, "sink") == 0 && argc == 3)
+		return sock_sink(argv[2]);
+	if (strcmp(what, "many") == 0 && argc == 5)
+		return sock_many((unsigned)num(argv[2]), num(argv[3]), argv[4]);
 	if (strcmp(what, "pids") == 0 && argc == 3)
 		return left_pids(argv[2], false);
 	if (strcmp(what, "monitor") == 0 && argc == 3)

@@ -118,6 +118,9 @@
 		 "Every exposed port, on one of the host that is free"),       \
 	OPT_LIST(0, "expose", spec_expose, "PORT",                             \
 		 "A port that --publish-all publishes"),                       \
+	OPT_LIST(0, "forward", spec_forward, "HOST:GUEST",                     \
+		 "A unix socket of the host in the guest; guest:GUEST:HOST, "  \
+		 "the reverse; ssh, your ssh-agent"),                          \
 	OPT_LIST(0, "egress", spec_egress, "LIST",                             \
 		 "What it may reach: all, none, record[=FILE], names and "     \
 		 "addresses, or @FILE"),                                       \

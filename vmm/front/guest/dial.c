@@ -73,6 +73,17 @@ int dial_stream(int boxdir, uint64_t key, Vial__Agent__Stream__Which which,
 	return dial(boxdir, &req, e);
 }
 
+int dial_socket(int boxdir, const char *path, struct err *e)
+{
+	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
+	Vial__Agent__Dial to = VIAL__AGENT__DIAL__INIT;
+
+	to.path = (char *)(uintptr_t)path;
+	req.op_case = VIAL__AGENT__REQUEST__OP_DIAL;
+	req.dial = &to;
+	return dial(boxdir, &req, e);
+}
+
 int dial_answer(struct dial *d, const uint8_t *bytes, size_t len)
 {
 	size_t i;

@@ -20,6 +20,10 @@ int dial_agent(int boxdir, struct err *e);
 int dial_stream(int boxdir, uint64_t key, Vial__Agent__Stream__Which which,
 		struct err *e);
 
+/* The rest of it are the bytes of a connection to a unix socket of the
+ * guest's. */
+int dial_socket(int boxdir, const char *path, struct err *e);
+
 /* The answer, in pieces as they come. Zero-initialise. */
 struct dial {
 	char line[24];

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#define GUEST_GENERATION 2
+#define GUEST_GENERATION 3
 
 struct guest {
 	struct loop *loop;
@@ -55,7 +55,10 @@ void guest_resize(struct guest *g, uint64_t key, const struct winsize *size);
 void guest_stats(struct guest *g);
 void guest_processes(struct guest *g);
 void guest_stat(struct guest *g, uint64_t key, const char *path);
+void guest_hang_up(struct guest *g, uint64_t call);
 void guest_shutdown(struct guest *g);
+/* -EPIPE when the connection has ended. */
+int guest_listen(struct guest *g, uint64_t key, const char *path);
 
 /* Any message that a Request has; -EPIPE when the connection has ended. */
 int guest_send(struct guest *g, ProtobufCMessage *m);

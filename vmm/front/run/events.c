@@ -34,6 +34,9 @@ static void on_failed(struct run *r, const Vial__Agent__Failed *f)
 		run_fail(r, REPORT_ERROR, STATUS_VIAL,
 			 "image %s: the guest cannot mount it: %s",
 			 r->spec->image, f->message);
+	} else if (forwards_failed(&r->forwards, f->key)) {
+		run_fail(r, REPORT_ERROR, STATUS_VIAL,
+			 "--forward: in the guest: %s", f->message);
 	} else if (!r->exited) {
 		run_fail(r, REPORT_ERROR, STATUS_VIAL, "the guest refuses: %s",
 			 f->message);
@@ -127,13 +130,15 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 {
 	struct run *r = container_of(g, struct run, guest);
 
-	if (health_heard(&r->health, ev))
+	if (health_heard(&r->health, ev) ||
+	    forwards_heard(&r->forwards, ev))
 		return;
 	switch (ev->ev_case) {
 	case VIAL__AGENT__EVENT__EV_SETUP_DONE:
 		report_mark(r->report, TIME_SETUP);
 		r->report->guest_boot_us = ev->setup_done->boot_us;
 		r->setup = true;
+		forwards_ready(&r->forwards);
 		timer_set(&r->limit, 0);
 		break;
 	case VIAL__AGENT__EVENT__EV_STARTED:
@@ -375,6 +380,9 @@ void run_limit_fired(struct timer *t)
 			 "command timed out after %g s, and the guest did "
 			 "not end it",
 			 (double)r->spec->timeout_ms / 1000);
+		break;
+	case LIMIT_FLOW:
+		run_flow_late(r);
 		break;
 	case LIMIT_DRAIN:
 		output_is_late(r);

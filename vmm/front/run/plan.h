@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "run/boxmounts.h"
+#include "run/forward.h"
 #include "box/boxnet.h"
 #include "spec/spec.h"
 
@@ -24,6 +25,7 @@ struct plan {
 	/* of who looks after the box; or NULL */
 	const struct boxmounts *mounts;
 	const struct boxnet *net;
+	const struct forwards *forwards;
 	char vmm[PATH_MAX];
 };
 

@@ -112,6 +112,9 @@ static int run_launch(struct run *r, struct err *e)
 	struct box b = BOX_INIT;
 	int n;
 
+	if (!r->how->visit && forwards_open(&r->forwards, r->spec, e) < 0)
+		return -e->code;
+	plan.forwards = &r->forwards;
 	if (plan_open(&plan, r->spec, e) < 0)
 		return -e->code;
 	r->report->cpus = plan.vcpus;
@@ -142,7 +145,10 @@ static int run_greet(struct run *r, struct err *e)
 	    run_serve(r, e) < 0)
 		return -e->code;
 	run_limit(r, LIMIT_BOOT, boot_limit_ms());
-	return guest_setup(&r->guest, r->spec, &r->net, name ? name : id, e);
+	if (guest_setup(&r->guest, r->spec, &r->net, name ? name : id, e) < 0)
+		return -e->code;
+	return forwards_start(&r->forwards, &r->loop, &r->guest,
+			      r->launch.box.dir, e);
 }
 
 /* A box that cannot be reached any more has mostly ended, and the monitor's
@@ -208,6 +214,7 @@ static void run_command(struct run *r)
 	if (!is_exited(r))
 		return;
 	report_mark(r->report, TIME_EXITED);
+	run_flow(r);
 	if (stdio_check(&r->io, &e) < 0)
 		report_end(r->report, REPORT_ERROR, STATUS_VIAL, "%s", e.msg);
 	report_exited(r->report, r->spec);
@@ -258,6 +265,7 @@ static void run_close(struct run *r)
 	term_restore();
 	copy_fini(&r->copy);
 	stdio_fini(&r->io);
+	forwards_hang_up(&r->forwards);
 	guest_close(&r->guest);
 	health_stop(&r->health);
 	run_unwatch(r);
@@ -267,6 +275,7 @@ static void run_close(struct run *r)
 	boxlog_close(&r->log);
 	run_record_end(r);
 	launch_end(&r->launch, &last);
+	forwards_close(&r->forwards);
 	boxmounts_close(&r->mounts);
 	boxnet_close(&r->net);
 	run_monitor_ended(r, &last);

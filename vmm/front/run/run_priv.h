@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "proto/chan.h"
 #include "run/boxmounts.h"
+#include "run/forward.h"
 #include "guest/copy.h"
 #include "guest/guest.h"
 #include "guest/health.h"
@@ -29,6 +30,7 @@ struct run {
 	struct launch launch;
 	struct boxmounts mounts;
 	struct boxnet net;
+	struct forwards forwards;
 	struct chan notices; /* on the plan socket */
 	struct watch plan_watch, leash_watch;
 	struct timer limit; /* until the next sign of life is due */
@@ -37,9 +39,12 @@ struct run {
 		LIMIT_COMMAND,
 		LIMIT_LOST,
 		LIMIT_OFF,
-		LIMIT_DRAIN
+		LIMIT_DRAIN,
+		LIMIT_FLOW
 	} limit_of;
 	uint64_t drained; /* bytes of output when LIMIT_DRAIN began */
+	uint64_t flowed;  /* bytes of sockets when LIMIT_FLOW began */
+	bool still;	  /* and none since */
 	struct keep keep;
 	struct timer grace; /* between a stop's signal and KILL */
 	bool grace_over;    /* KILL was sent */
@@ -82,6 +87,9 @@ void run_monitor_ended(struct run *r, const struct shim_msg *m);
  * it is done or the run has ended. */
 int run_start_command(struct run *r, struct err *e);
 void run_wait(struct run *r, bool (*done)(const struct run *r));
+/* What the command has written to sockets of the host is on its way. */
+void run_flow(struct run *r);
+void run_flow_late(struct run *r);
 void run_copy_in(struct run *r);
 void run_copy_out(struct run *r);
 void run_stats(struct run *r);

@@ -253,6 +253,8 @@ void shim_main(struct shim_conf *c)
 	m.monitor = s.monitor;
 	tell(&s, &m);
 	look_after(&s);
+	if (c->plan->forwards)
+		forwards_unlink(c->plan->forwards);
 	if (c->brief)
 		state_remove(&s.box);
 	else

@@ -15,6 +15,7 @@
 
 #define STATS_MS 5000
 #define OFF_MS 10000
+#define FLOW_MS 500
 
 /* A log is for those who come later: nobody does to a brief box that shows
  * its output to the one who started it. */
@@ -124,6 +125,37 @@ int run_start_command(struct run *r, struct err *e)
 	return keys_parse(&r->keys,
 			  how->detach_keys ? how->detach_keys : s->detach_keys,
 			  e);
+}
+
+/* ---- sockets ---- */
+
+static bool is_still(const struct run *r)
+{
+	return r->still || forwards_calls(&r->forwards) == 0;
+}
+
+/* A connection that somebody in the background holds open is not waited for,
+ * unless bytes come. */
+void run_flow_late(struct run *r)
+{
+	uint64_t now = forwards_moved(&r->forwards);
+
+	if (now == r->flowed) {
+		r->still = true;
+		return;
+	}
+	r->flowed = now;
+	run_limit(r, LIMIT_FLOW, FLOW_MS);
+}
+
+void run_flow(struct run *r)
+{
+	if (is_still(r))
+		return;
+	r->flowed = forwards_moved(&r->forwards);
+	run_limit(r, LIMIT_FLOW, FLOW_MS);
+	run_wait(r, is_still);
+	timer_set(&r->limit, 0);
 }
 
 /* ---- copies ---- */

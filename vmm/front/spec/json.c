@@ -66,6 +66,7 @@ static const struct field fields[] = {
 	F("egress", STRV, egress),
 	F("egress_log", STRV, egress_log),
 	F("egress_record", STRV, egress_record),
+	F("forwards", STRV, forwards),
 	F("dns", STRV, dns),
 	F("dns_search", STRV, dns_search),
 	F("dns_options", STRV, dns_options),

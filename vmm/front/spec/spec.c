@@ -56,6 +56,7 @@ void spec_fini(struct spec *s)
 	strv_fini(&s->egress);
 	strv_fini(&s->egress_log);
 	strv_fini(&s->egress_record);
+	strv_fini(&s->forwards);
 	spec_ports_fini(&s->publish);
 	spec_ports_fini(&s->expose);
 	strv_fini(&s->dns_search);

@@ -99,6 +99,7 @@ struct spec {
 	struct strv egress;	/* words (net/policy.h); none: the default */
 	/* Files of the host, absolute; at most one each. */
 	struct strv egress_log, egress_record;
+	struct strv forwards;	/* unix sockets, as spec/forward.h has them */
 	struct spec_ports publish; /* ports of the host that lead here */
 	struct spec_ports expose;  /* what publish_all makes of them */
 	struct strv sysctls;			/* NAME=VALUE */
@@ -161,6 +162,7 @@ int spec_service(void *spec, const char *text, struct err *e);
 int spec_alias(void *spec, const char *text, struct err *e);
 int spec_publish(void *spec, const char *text, struct err *e);
 int spec_expose(void *spec, const char *text, struct err *e);
+int spec_forward(void *spec, const char *text, struct err *e);
 int spec_egress(void *spec, const char *text, struct err *e);
 int spec_egress_log(void *spec, const char *path, struct err *e);
 int spec_dns(void *spec, const char *text, struct err *e);
