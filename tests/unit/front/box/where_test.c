@@ -18,6 +18,7 @@ static char root[] = "/tmp/where_test_XXXXXX";
 
 static int group_setup(void **state)
 {
+	(void)state;
 	return mkdtemp(root) ? 0 : -1;
 }
 
@@ -25,6 +26,7 @@ static int group_teardown(void **state)
 {
 	char path[PATH_MAX];
 
+	(void)state;
 	for (const char *const *p =
 		     (const char *const[]){ "/a/b/run/boxes", "/a/b/run",
 					    "/a/b", "/a", "", NULL };
@@ -42,6 +44,7 @@ static void the_folders_above_are_made(void **state)
 	struct stat st;
 	int fd;
 
+	(void)state;
 	snprintf(path, sizeof(path), "%s/a/b/run", root);
 	setenv("VIAL_RUNDIR", path, 1);
 	fd = where_boxes(WHERE_BRIEF, &e);
@@ -57,6 +60,7 @@ static void a_folder_others_can_write_is_refused(void **state)
 	char path[PATH_MAX];
 	struct err e = { 0 };
 
+	(void)state;
 	snprintf(path, sizeof(path), "%s/a/b/run", root);
 	setenv("VIAL_RUNDIR", path, 1);
 	assert_int_equal(chmod(path, 0777), 0);
@@ -72,6 +76,7 @@ static void a_link_in_var_tmp_is_refused(void **state)
 	struct err e = { 0 };
 	uid_t was = geteuid();
 
+	(void)state;
 	unsetenv("VIAL_DATADIR");
 	unsetenv("XDG_DATA_HOME");
 	unsetenv("HOME");
