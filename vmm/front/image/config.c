@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define HISTORY_MAX 4096
 
@@ -169,4 +170,15 @@ void config_chain(const struct config *c, size_t n, struct digest *out)
 			 c->diff_ids[i].text);
 		digest_of(text, strlen(text), out);
 	}
+}
+
+void config_now(char out[CONFIG_TIME])
+{
+	const char *env = getenv("SOURCE_DATE_EPOCH");
+	time_t t = env && *env ? (time_t)strtoll(env, NULL, 10) : time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) ||
+	    strftime(out, CONFIG_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(out, CONFIG_TIME, "1970-01-01T00:00:00Z");
 }

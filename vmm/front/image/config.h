@@ -48,3 +48,8 @@ void config_fini(struct config *c);
 /* OCI's chain ID of the first n layers: what the tree they make is called.
  * "" for none. */
 void config_chain(const struct config *c, size_t n, struct digest *out);
+
+/* When an image is made, as "created" has it. SOURCE_DATE_EPOCH: the same input
+ * makes the same image. */
+#define CONFIG_TIME 40
+void config_now(char out[CONFIG_TIME]);

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "image/config.h"
 #include "image/load.h"
 #include "image/platform.h"
 
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PACK_BYTES (128u << 10)
 /* zlib: the largest window, with a gzip header. */
@@ -84,18 +84,6 @@ void derive_layer_end(struct derive_layer *l)
 
 /* ---- what is said of it ---- */
 
-/* SOURCE_DATE_EPOCH: the same input makes the same image. */
-static void now(char *out, size_t size)
-{
-	const char *env = getenv("SOURCE_DATE_EPOCH");
-	time_t t = env && *env ? (time_t)strtoll(env, NULL, 10) : time(NULL);
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) ||
-	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(out, size, "1970-01-01T00:00:00Z");
-}
-
 /* A list of o, made when it is missing; borrowed. */
 static json_t *list_of(json_t *o, const char *key)
 {
@@ -147,11 +135,11 @@ static json_t *base_config(const struct image *base)
 static json_t *make_config(const struct derive *d, const struct digest *inside)
 {
 	json_t *o = base_config(d->base), *rootfs;
-	char when[40];
+	char when[CONFIG_TIME];
 
 	if (!o)
 		return NULL;
-	now(when, sizeof(when));
+	config_now(when);
 	json_object_set_new(o, "created", json_string(when));
 	if (d->author)
 		json_object_set_new(o, "author", json_string(d->author));

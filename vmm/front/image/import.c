@@ -2,6 +2,7 @@
 #include "image/load.h"
 
 #include "base/auto.h"
+#include "image/config.h"
 #include "image/ref.h"
 #include "image/source.h"
 #include "image/tar.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK 512u
@@ -102,26 +102,14 @@ static int put_layer(struct store *s, int fd, struct digest *d, uint64_t *size,
 
 /* ---- what is around it ---- */
 
-/* SOURCE_DATE_EPOCH: the same input makes the same image. */
-static void now(char *out, size_t size)
-{
-	const char *env = getenv("SOURCE_DATE_EPOCH");
-	time_t t = env && *env ? (time_t)strtoll(env, NULL, 10) : time(NULL);
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) ||
-	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(out, size, "1970-01-01T00:00:00Z");
-}
-
 static json_t *config_of(const struct import_how *how,
 			 const struct digest *layer)
 {
 	const struct platform *p = &how->platform;
 	const char *comment = how->message ? how->message : "";
-	char when[40];
+	char when[CONFIG_TIME];
 
-	now(when, sizeof(when));
+	config_now(when);
 	return json_pack("{s:s, s:s, s:s, s:s*, s:O*, s:{s:s, s:[s]}, "
 			 "s:[{s:s, s:s, s:s}]}",
 			 "created", when, "architecture", p->arch, "os", p->os,
