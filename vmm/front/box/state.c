@@ -20,6 +20,9 @@
 
 #define LOCK_TRIES 1000
 #define LOCK_PAUSE_NS 1000000
+/* Who else works on a box is waited for: two minutes. */
+#define TAKE_TRIES 2400
+#define TAKE_PAUSE_NS 50000000
 
 void state_new_id(char id[BOX_ID_LEN + 1])
 {
@@ -94,6 +97,24 @@ int state_lock(struct box *b, struct err *e)
 	} while (!state_alive(b) && ++tries < LOCK_TRIES);
 	close(take_fd(&b->lock));
 	return err_set(e, EBUSY, "box %.12s runs", b->id);
+}
+
+int state_take(struct box *b, struct box_info *info, struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = TAKE_PAUSE_NS };
+	int r;
+
+	for (int i = 0; (r = state_lock(b, e)) == -EBUSY && i < TAKE_TRIES;
+	     i++) {
+		if (state_read(b, info, e) < 0)
+			return -e->code;
+		info->alive = state_is(info, "running") ||
+			      state_is(info, "paused");
+		if (info->alive)
+			return 1;
+		nanosleep(&pause, NULL);
+	}
+	return r < 0 ? r : state_read(b, info, e);
 }
 
 bool state_alive(const struct box *b)

@@ -77,6 +77,10 @@ int state_create(struct box *b, struct box_info *info, struct err *e);
 int state_open(struct box *b, const char *id, struct err *e);
 /* Takes the lock; -EBUSY when somebody has it. */
 int state_lock(struct box *b, struct err *e);
+/* The same for what is to be done to a box, whether it runs or not: whoever
+ * starts or ends it is waited for, as long as that may take. 1: it runs. info
+ * is what it has become. */
+int state_take(struct box *b, struct box_info *info, struct err *e);
 void state_close(struct box *b);
 /* Removes the directory and closes. Silent when it is gone already. */
 void state_remove(struct box *b);

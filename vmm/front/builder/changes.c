@@ -18,9 +18,6 @@
 
 /* How long a guest may take to write down what it has in memory. */
 #define HOLD_MS 120000
-/* Another who works on the box is waited for: two minutes. */
-#define POLL_NS 50000000
-#define POLLS 2400
 
 /* ---- its disks ---- */
 
@@ -212,29 +209,10 @@ static int read_running(const struct box *b, const struct box_info *info,
 	return r;
 }
 
-/* Its lock, or 1: it runs. */
-static int take(struct box *b, struct box_info *info, struct err *e)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	int r;
-
-	for (int i = 0; (r = state_lock(b, e)) == -EBUSY && i < POLLS; i++) {
-		if (state_read(b, info, e) < 0)
-			return -e->code;
-		info->alive = state_is(info, "running") ||
-			      state_is(info, "paused");
-		if (info->alive)
-			return 1;
-		nanosleep(&pause, NULL);
-	}
-	info->alive = false;
-	return r;
-}
-
 int changes_read(struct box *b, struct box_info *info, const struct spec *s,
 		 const struct changes_how *how, struct err *e)
 {
-	int r = take(b, info, e);
+	int r = state_take(b, info, e);
 
 	if (r < 0)
 		return r;

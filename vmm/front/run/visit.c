@@ -6,11 +6,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
-
-/* Another visitor is waited for: two minutes. */
-#define POLL_NS 50000000
-#define POLLS 2400
 
 /* ---- the side of the run ---- */
 
@@ -52,24 +47,6 @@ void run_visited(struct run *r)
 
 /* ---- the client's ---- */
 
-/* 1: it runs. */
-static int take(struct box *b, struct box_info *info, struct err *e)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	int r;
-
-	for (int i = 0; (r = state_lock(b, e)) == -EBUSY && i < POLLS; i++) {
-		if (state_read(b, info, e) < 0)
-			return -e->code;
-		if (state_is(info, "running") || state_is(info, "paused"))
-			return 1;
-		nanosleep(&pause, NULL);
-	}
-	if (r == 0)
-		r = state_read(b, info, e);
-	return r;
-}
-
 int visit_box(struct box *b, struct box_info *info,
 	      void (*visit)(void *arg, const struct run_visit *v), void *arg,
 	      struct err *e)
@@ -79,7 +56,7 @@ int visit_box(struct box *b, struct box_info *info,
 	};
 	struct report report;
 	struct spec s;
-	int r = take(b, info, e);
+	int r = state_take(b, info, e);
 
 	if (r != 0)
 		return r;

@@ -240,6 +240,29 @@ static void lookers_do_not_lock(void **state)
 	state_close(&b);
 }
 
+/* One that is being started is waited for until it runs or has ended. */
+static void taken_when_it_runs_or_not(void **state)
+{
+	struct box_info info, seen;
+	struct box b, other = BOX_INIT;
+
+	(void)state;
+	assert_int_equal(make_kept(&b, &info, "wanted"), 0);
+	assert_int_equal(state_open(&other, info.id, &e), 0);
+	assert_int_equal(state_take(&other, &seen, &e), 1);
+	assert_true(seen.alive);
+	assert_int_equal(other.lock, -1);
+	snprintf(info.status, sizeof(info.status), "exited");
+	assert_int_equal(state_write(&b, &info, &e), 0);
+	close(take_fd(&b.lock));
+	assert_int_equal(state_take(&other, &seen, &e), 0);
+	assert_false(seen.alive);
+	assert_string_equal(seen.status, "exited");
+	assert_int_equal(state_lock(&b, &e), -EBUSY);
+	state_close(&other);
+	state_close(&b);
+}
+
 static void refuses_directories_of_others(void **state)
 {
 	autofree struct box_info *all = NULL;
@@ -316,6 +339,7 @@ int main(void)
 		T(renames),
 		T(two_creators_of_one_name),
 		T(lookers_do_not_lock),
+		T(taken_when_it_runs_or_not),
 		T(refuses_directories_of_others),
 		T(sockets_under_long_paths),
 		T(tails),
