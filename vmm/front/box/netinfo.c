@@ -2,6 +2,7 @@
 #include "box/netinfo.h"
 
 #include "base/auto.h"
+#include "spec/json.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,17 +29,6 @@ char *netinfo_mac(const struct netinfo *n, char *out)
 	return out;
 }
 
-static json_t *ports_json(const struct spec_ports *p)
-{
-	json_t *a = json_array();
-	char text[SPEC_PORT_TEXT];
-
-	for (size_t i = 0; i < p->n; i++)
-		json_array_append_new(
-			a, json_string(spec_port_text(&p->v[i], text)));
-	return a;
-}
-
 int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 {
 	char text[4][NETINFO_TEXT];
@@ -49,7 +39,7 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 			      netinfo_dotted(n->gateway, text[2]), "resolver",
 			      netinfo_dotted(n->resolver, text[3]), "prefix",
 			      (int)n->prefix, "mtu", (int)n->mtu, "ports",
-			      ports_json(&n->ports));
+			      spec_json_ports(&n->ports));
 	autofree char *json = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);

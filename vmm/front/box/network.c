@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define FILE_MAX (1u << 20)
 #define SUFFIX ".json"
 /* 10.214.0.0/16, in pieces of 256 addresses */
@@ -48,19 +47,6 @@ int network_name_check(const char *name, struct err *e)
 			       "%d of them",
 			       name, NETWORK_NAME_MAX);
 	return 0;
-}
-
-static int open_top(struct err *e)
-{
-	autoclose int data = where_data(NULL, e);
-	int fd;
-
-	if (data < 0)
-		return data;
-	if (mkdirat(data, "networks", 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "make the folder of networks");
-	fd = openat(data, "networks", DIR_FLAGS);
-	return fd < 0 ? err_sys(e, "the folder of networks") : fd;
 }
 
 /* ---- files ---- */
@@ -142,7 +128,7 @@ void network_fini(struct network *n)
 
 int network_names(struct strv *names, struct err *e)
 {
-	autoclose int top = open_top(e);
+	autoclose int top = where_folder("networks", e);
 	struct dirent **list = NULL;
 	int n, r = 0;
 
@@ -165,7 +151,7 @@ int network_names(struct strv *names, struct err *e)
 
 int network_get(const char *what, struct network *n, struct err *e)
 {
-	autoclose int top = open_top(e);
+	autoclose int top = where_folder("networks", e);
 	struct strv names;
 	struct err ignored;
 	int r = -ENOENT;
@@ -234,7 +220,7 @@ static bool other_has(uint32_t base, unsigned prefix, char *who, size_t room)
 	struct strv names;
 	struct err ignored;
 	bool found = false;
-	autoclose int top = open_top(&ignored);
+	autoclose int top = where_folder("networks", &ignored);
 
 	if (top < 0 || network_names(&names, &ignored) < 0)
 		return false;
@@ -311,7 +297,7 @@ int network_create(struct network *n, const char *subnet, struct err *e)
 
 	if (network_name_check(n->name, e) < 0)
 		return -e->code;
-	top = open_top(e);
+	top = where_folder("networks", e);
 	if (top < 0)
 		return top;
 	r = subnet ? take_subnet(n, subnet, e) : choose_subnet(n, e);
@@ -339,7 +325,7 @@ int network_create(struct network *n, const char *subnet, struct err *e)
 int network_remove(const struct network *n, struct err *e)
 {
 	char file[NETWORK_NAME_MAX + sizeof(SUFFIX)], path[64];
-	autoclose int top = open_top(e);
+	autoclose int top = where_folder("networks", e);
 
 	if (top < 0)
 		return top;

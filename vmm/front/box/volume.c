@@ -67,19 +67,6 @@ void volume_info_fini(struct volume_info *v)
 	strv_fini(&v->options);
 }
 
-static int open_top(struct err *e)
-{
-	autoclose int data = where_data(NULL, e);
-	int fd;
-
-	if (data < 0)
-		return data;
-	if (mkdirat(data, "volumes", 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "make the folder of volumes");
-	fd = openat(data, "volumes", DIR_FLAGS);
-	return fd < 0 ? err_sys(e, "the folder of volumes") : fd;
-}
-
 static void random_hex(char *out, size_t bytes)
 {
 	uint8_t raw[HEX_BYTES];
@@ -292,7 +279,7 @@ int volume_create(const struct volume_conf *conf, char out[VOLUME_NAME_MAX + 1],
 		snprintf(out, VOLUME_NAME_MAX + 1, "%s", conf->name);
 	else
 		random_hex(out, HEX_BYTES);
-	top = open_top(e);
+	top = where_folder("volumes", e);
 	if (top < 0)
 		return top;
 	if (!exists(top, out) && make(top, out, conf, e) < 0)
@@ -375,7 +362,7 @@ int volume_open(const char *name, const char *user, bool create, bool readonly,
 
 	if (volume_name_check(name, e) < 0)
 		return -e->code;
-	top = open_top(e);
+	top = where_folder("volumes", e);
 	if (top < 0)
 		return top;
 	if (create && !exists(top, name) &&
@@ -391,7 +378,7 @@ int volume_open(const char *name, const char *user, bool create, bool readonly,
 int volume_open_nameless(struct err *e)
 {
 	struct volume_conf conf = { .name = NULL };
-	autoclose int top = open_top(e), dir = -1;
+	autoclose int top = where_folder("volumes", e), dir = -1;
 	char temp[32];
 	int fd = -1;
 
@@ -427,7 +414,7 @@ const char *volume_path(const char *name, char path[PATH_MAX])
 bool volume_exists(const char *name)
 {
 	struct err ignored;
-	autoclose int top = open_top(&ignored);
+	autoclose int top = where_folder("volumes", &ignored);
 
 	return top >= 0 && volume_name_check(name, &ignored) == 0 &&
 	       exists(top, name);
@@ -435,7 +422,7 @@ bool volume_exists(const char *name)
 
 int volume_get(const char *name, struct volume_info *v, struct err *e)
 {
-	autoclose int top = open_top(e), dir = -1, disk = -1;
+	autoclose int top = where_folder("volumes", e), dir = -1, disk = -1;
 	struct stat st;
 
 	*v = (struct volume_info){ 0 };
@@ -466,7 +453,7 @@ static int by_name(const void *a, const void *b)
 
 int volume_names(struct strv *names, struct err *e)
 {
-	int top = open_top(e), r = 0;
+	int top = where_folder("volumes", e), r = 0;
 	DIR *d = top < 0 ? NULL : fdopendir(top);
 	struct dirent *ent;
 
@@ -493,7 +480,7 @@ int volume_names(struct strv *names, struct err *e)
 
 int volume_grow(const char *name, uint64_t size, struct err *e)
 {
-	autoclose int top = open_top(e), disk = -1;
+	autoclose int top = where_folder("volumes", e), disk = -1;
 	struct stat st;
 
 	if (top < 0)
@@ -521,7 +508,7 @@ int volume_grow(const char *name, uint64_t size, struct err *e)
 
 int volume_remove(const char *name, uint64_t *freed, struct err *e)
 {
-	autoclose int top = open_top(e), disk = -1, dir = -1;
+	autoclose int top = where_folder("volumes", e), disk = -1, dir = -1;
 	char temp[32];
 	struct stat st;
 

@@ -121,6 +121,20 @@ int where_data(char path[PATH_MAX], struct err *e)
 	return fd;
 }
 
+int where_folder(const char *name, struct err *e)
+{
+	autoclose int data = where_data(NULL, e);
+	int fd;
+
+	if (data < 0)
+		return data;
+	if (mkdirat(data, name, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make the folder of %s", name);
+	fd = openat(data, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "the folder of %s", name) : fd;
+}
+
 struct part {
 	const char *what;
 	const char *names[3];

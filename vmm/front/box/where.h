@@ -21,6 +21,9 @@ int where_boxes(enum where_place place, struct err *e);
  * returns a descriptor and, when path is given, the name. */
 int where_data(char path[PATH_MAX], struct err *e);
 
+/* A folder in it, made when missing. */
+int where_folder(const char *name, struct err *e);
+
 enum where_part {
 	WHERE_VMM,
 	WHERE_INITRAMFS,

@@ -167,7 +167,7 @@ static json_t *put_rlimits(const struct spec *s)
 	return a;
 }
 
-static json_t *put_ports(const struct spec_ports *p)
+json_t *spec_json_ports(const struct spec_ports *p)
 {
 	json_t *a = json_array();
 	char text[SPEC_PORT_TEXT];
@@ -201,7 +201,7 @@ static json_t *put_field(const struct spec *s, const struct field *f)
 	case MOUNTS:
 		return spec_mounts_to_json(at);
 	case PORTS:
-		return put_ports(at);
+		return spec_json_ports(at);
 	}
 	return NULL;
 }

@@ -22,3 +22,5 @@ json_t *spec_json_put(const char *text);
 /* The same the other way: a string that holds the text, for json_decref().
  * NULL: it is neither, or out of memory. */
 json_t *spec_json_get(const json_t *v);
+/* Each as it is written. */
+json_t *spec_json_ports(const struct spec_ports *p);
