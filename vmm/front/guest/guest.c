@@ -271,25 +271,19 @@ void guest_stat(struct guest *g, uint64_t key, const char *path)
 
 void guest_hang_up(struct guest *g, uint64_t call)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__HangUp m = VIAL__AGENT__HANG_UP__INIT;
 
 	m.call = call;
-	req.op_case = VIAL__AGENT__REQUEST__OP_HANG_UP;
-	req.hang_up = &m;
-	guest_send(g, &req);
+	guest_send(g, &m.base);
 }
 
 int guest_listen(struct guest *g, uint64_t key, const char *path)
 {
-	Vial__Agent__Request req = VIAL__AGENT__REQUEST__INIT;
 	Vial__Agent__Listen m = VIAL__AGENT__LISTEN__INIT;
 
 	m.key = key;
-	m.path = text(path);
-	req.op_case = VIAL__AGENT__REQUEST__OP_LISTEN;
-	req.listen = &m;
-	return guest_send(g, &req);
+	m.path = guest_text(path);
+	return guest_send(g, &m.base);
 }
 
 void guest_shutdown(struct guest *g)
