@@ -266,9 +266,11 @@ static void idle_fired(struct timer *t)
 	}
 	/* And who came before that is behind the door. */
 	door_ready(&k->door, EPOLLIN);
-	if (k->n == 0)
+	if (k->n > 0)
+		flock(LAN_LOCK_FD, LOCK_UN);
+	else
+		/* Who comes next gets the lock when the door is gone. */
 		loop_stop(&k->loop);
-	flock(LAN_LOCK_FD, LOCK_UN);
 }
 
 /* ---- the process ---- */
