@@ -52,6 +52,8 @@ struct egress {
 	struct resolver *resolver;
 	struct flows *flows;
 	struct opened opened;
+	struct policy_nft_change shut[SWEEP_BATCH]; /* and is to be */
+	size_t nshut;
 	struct record record;
 	struct egresslog log;
 	struct own_name *names;
@@ -160,6 +162,8 @@ static int filter(void *ctx, const struct dns_query *q, struct dns_answer *a)
 				     &change[count++]);
 	if (count > 0)
 		r = policy_nft_change(&eg->nft, change, count, &e);
+	for (size_t i = 0; r < 0 && i < count; i++)
+		opened_undo(&eg->opened, &change[i].ip, change[i].open);
 	if (r < 0)
 		log_limited(&eg->limit, "egress: %s: %s", name, e.msg);
 	n.answer = a && r == 0 ? rcode_text(a->rcode) : NULL;
@@ -238,24 +242,30 @@ static void lost(void *ctx)
 
 /* ---- time ---- */
 
+/* What could not be shut is tried again, unless it was opened meanwhile. */
 static void sweep(struct timer *t)
 {
 	struct egress *eg = container_of(t, struct egress, sweep);
-	struct policy_nft_change change[SWEEP_BATCH];
+	struct policy_nft_change *next = eg->shut;
 	struct err e = { 0 };
 	uint64_t now = now_ms();
-	size_t n = 0;
+	bool more;
 
-	while (n < SWEEP_BATCH) {
-		change[n] = (struct policy_nft_change){ 0 };
-		if (!opened_expire(&eg->opened, now, &change[n].ip,
-				   &change[n].shut))
+	for (; next < eg->shut + eg->nshut; next++)
+		next->shut &= ~opened_classes(&eg->opened, &next->ip);
+	for (; eg->nshut < SWEEP_BATCH; eg->nshut++, next++) {
+		*next = (struct policy_nft_change){ 0 };
+		if (!opened_expire(&eg->opened, now, &next->ip, &next->shut))
 			break;
-		n++;
 	}
-	if (policy_nft_change(&eg->nft, change, n, &e) < 0)
+	more = eg->nshut == SWEEP_BATCH;
+	if (policy_nft_change(&eg->nft, eg->shut, eg->nshut, &e) < 0) {
 		log_limited(&eg->limit, "egress: %s", e.msg);
-	timer_set(&eg->sweep, n == SWEEP_BATCH ? 1 : SWEEP_MS);
+		more = false;
+	} else {
+		eg->nshut = 0;
+	}
+	timer_set(&eg->sweep, more ? 1 : SWEEP_MS);
 }
 
 /* ---- life ---- */
@@ -387,12 +397,7 @@ void egress_free(struct egress *eg)
 {
 	if (!eg)
 		return;
-	while (eg->names) {
-		struct own_name *o = eg->names;
-
-		eg->names = o->next;
-		free(o);
-	}
+	egress_forget_hosts(eg);
 	if (eg->loop)
 		timer_fini(&eg->sweep, eg->loop);
 	resolver_free(eg->resolver);

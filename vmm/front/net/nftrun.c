@@ -24,8 +24,12 @@ int nftrun(struct nft_ctx *ctx, const char *text, struct err *e)
 	char line[160];
 	const char *why;
 
-	if (nft_run_cmd_from_buffer(ctx, text) == 0)
+	if (nft_run_cmd_from_buffer(ctx, text) == 0) {
+		/* What there was to say is said, and goes. */
+		nft_ctx_get_output_buffer(ctx);
+		nft_ctx_get_error_buffer(ctx);
 		return 0;
+	}
 	why = nft_ctx_get_error_buffer(ctx);
 	snprintf(line, sizeof(line), "%.150s", why ? why : "");
 	line[strcspn(line, "\n")] = '\0';

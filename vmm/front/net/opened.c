@@ -66,8 +66,7 @@ static struct opened_entry *room(struct opened *o)
 	return oldest;
 }
 
-/* What any entry holds open. */
-static uint64_t held(const struct opened *o, const struct ip *ip)
+uint64_t opened_classes(const struct opened *o, const struct ip *ip)
 {
 	uint64_t classes = 0;
 
@@ -95,7 +94,7 @@ int opened_add(struct opened *o, const struct ip *ip, const char *name,
 	uint32_t *head = bucket_of(o, ip);
 	char *copy;
 
-	*fresh = classes & ~held(o, ip);
+	*fresh = classes & ~opened_classes(o, ip);
 	if (x) {
 		x->classes |= classes;
 		if (until_ms > x->until_ms)
@@ -117,6 +116,14 @@ int opened_add(struct opened *o, const struct ip *ip, const char *name,
 	return 0;
 }
 
+void opened_undo(struct opened *o, const struct ip *ip, uint64_t fresh)
+{
+	for (struct opened_entry *x = entry(o, *bucket_of(o, ip)); x;
+	     x = entry(o, x->next))
+		if (ip_equal(&x->ip, ip))
+			x->classes &= ~fresh;
+}
+
 bool opened_expire(struct opened *o, uint64_t now_ms, struct ip *ip,
 		   uint64_t *shut)
 {
@@ -128,7 +135,7 @@ bool opened_expire(struct opened *o, uint64_t now_ms, struct ip *ip,
 			continue;
 		x->classes = 0;
 		*ip = x->ip;
-		*shut = had & ~held(o, ip);
+		*shut = had & ~opened_classes(o, ip);
 		return true;
 	}
 	return false;

@@ -37,6 +37,10 @@ void opened_fini(struct opened *o);
  * not. -ENOSPC when every entry is in use. */
 int opened_add(struct opened *o, const struct ip *ip, const char *name,
 	       uint64_t classes, uint64_t until_ms, uint64_t *fresh);
+/* What opened_add() called fresh could not be opened. */
+void opened_undo(struct opened *o, const struct ip *ip, uint64_t fresh);
+/* What any name holds open. */
+uint64_t opened_classes(const struct opened *o, const struct ip *ip);
 /* Some address whose time is over, and the classes to shut, which may be none.
  * False: none is left. */
 bool opened_expire(struct opened *o, uint64_t now_ms, struct ip *ip,

@@ -2,6 +2,7 @@
 #include "net/policy_nft.h"
 
 #include "base/auto.h"
+#include "net/nftrun.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -300,21 +301,9 @@ int policy_nft_text(const struct egress_conf *c, const struct policy *p,
 /* out has the text; its end is added. */
 static int run(struct policy_nft *n, struct buf *out, struct err *e)
 {
-	const char *why;
-	char line[160];
-
 	if (buf_append(out, "", 1) < 0)
 		return err_set(e, ENOBUFS, "too many rules");
-	if (nft_run_cmd_from_buffer(n->ctx, (char *)buf_head(out)) == 0) {
-		/* What there was to say is said, and goes. */
-		nft_ctx_get_output_buffer(n->ctx);
-		nft_ctx_get_error_buffer(n->ctx);
-		return 0;
-	}
-	why = nft_ctx_get_error_buffer(n->ctx);
-	snprintf(line, sizeof(line), "%.150s", why ? why : "");
-	line[strcspn(line, "\n")] = '\0';
-	return err_set(e, EIO, "nftables: %s", line);
+	return nftrun(n->ctx, (char *)buf_head(out), e);
 }
 
 int policy_nft_open(struct policy_nft *n, const struct egress_conf *c,
@@ -323,11 +312,9 @@ int policy_nft_open(struct policy_nft *n, const struct egress_conf *c,
 	struct buf text;
 	int r;
 
-	n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	n->ctx = nftrun_open(e);
 	if (!n->ctx)
-		return err_set(e, ENOMEM, "nftables: no socket or memory");
-	nft_ctx_buffer_error(n->ctx);
-	nft_ctx_buffer_output(n->ctx);
+		return -e->code;
 	buf_init(&text, POLICY_NFT_TEXT);
 	if (policy_nft_text(c, p, &text) < 0)
 		r = err_set(e, ENOBUFS, "the list makes too many rules");
@@ -367,6 +354,9 @@ int policy_nft_change(struct policy_nft *n, const struct policy_nft_change *v,
 	buf_init(&out, CHANGE_TEXT);
 	for (size_t i = 0; i < count; i++) {
 		put_elements(&t, "add", &v[i], v[i].open);
+		/* What is not there cannot be deleted: the whole change would
+		 * fail, and leave open what it was to shut. */
+		put_elements(&t, "add", &v[i], v[i].shut);
 		put_elements(&t, "delete", &v[i], v[i].shut);
 	}
 	if (t.bad < 0)

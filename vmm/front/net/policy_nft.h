@@ -56,6 +56,6 @@ struct policy_nft_change {
 	uint64_t open, shut;
 };
 
-/* All or nothing. */
+/* All or nothing; what is there already, or is not, is no mistake. */
 int policy_nft_change(struct policy_nft *n, const struct policy_nft_change *v,
 		      size_t count, struct err *e);

@@ -130,15 +130,21 @@ static void kernel_takes_it(void **state)
 	assert_int_equal(policy_nft_change(&nft, change, 2, &e), 0);
 	assert_int_equal(count("192.0.2.1"), 2);
 	assert_int_equal(count("2001:db8::1"), 1);
-	/* Again is no mistake; shutting is for what is open. */
+	/* Again is no mistake. */
 	assert_int_equal(policy_nft_change(&nft, change, 2, &e), 0);
 	change[0] = (struct policy_nft_change){ .ip = change[0].ip, .shut = 4 };
 	assert_int_equal(policy_nft_change(&nft, change, 1, &e), 0);
 	assert_int_equal(count("192.0.2.1"), 1);
-	/* All or nothing. */
+	/* Nor is shutting what is not open: the other goes all the same. */
 	change[1] = (struct policy_nft_change){ .ip = change[1].ip, .shut = 1 };
+	assert_int_equal(policy_nft_change(&nft, change, 2, &e), 0);
+	assert_int_equal(count("192.0.2.1"), 1);
+	assert_int_equal(count("2001:db8::1"), 0);
+	/* All or nothing: there is no class 40. */
+	change[0].shut = 1;
+	change[1].shut = 1ull << 40;
 	assert_true(policy_nft_change(&nft, change, 2, &e) < 0);
-	assert_int_equal(count("2001:db8::1"), 1);
+	assert_int_equal(count("192.0.2.1"), 1);
 }
 
 static void whole(void **state)

@@ -57,6 +57,19 @@ static void a_life(void **state)
 	assert_int_equal(add(&one, "a", 5, 200), 5);
 }
 
+/* The kernel did not take it: the next answer is to open it. */
+static void undone(void **state)
+{
+	(void)state;
+	assert_int_equal(add(&one, "a", 1, 100), 1);
+	assert_int_equal(add(&one, "b", 5, 100), 4);
+	opened_undo(&o, &one, 4);
+	assert_int_equal(opened_classes(&o, &one), 1);
+	assert_int_equal(add(&one, "b", 5, 100), 4);
+	assert_int_equal(opened_classes(&o, &one), 5);
+	assert_int_equal(opened_classes(&o, &six), 0);
+}
+
 static void prolonged(void **state)
 {
 	struct ip ip;
@@ -129,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_life, start, stop),
+		cmocka_unit_test_setup_teardown(undone, start, stop),
 		cmocka_unit_test_setup_teardown(prolonged, start, stop),
 		cmocka_unit_test_setup_teardown(shared, start, stop),
 		cmocka_unit_test_setup_teardown(full, start, stop),
