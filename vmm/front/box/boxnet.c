@@ -64,10 +64,7 @@ static int configured(char mode[MODE_ROOM], struct err *e)
 	const json_t *text =
 		json_object_get(json_object_get(all, "network"), "mode");
 	const char *word = text ? json_string_value(text) : "default";
-	bool known = word &&
-		     (strcmp(word, "default") == 0 ||
-		      strcmp(word, "none") == 0 || strcmp(word, "nat") == 0 ||
-		      strcmp(word, "user") == 0);
+	bool known = word && is_mode(word);
 
 	if (known)
 		snprintf(mode, MODE_ROOM, "%s", word);

@@ -16,11 +16,13 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define FILE_MAX (1u << 20)
 #define SUFFIX ".json"
+/* Of an id that stands for a name. */
+#define ID_MIN 4
 /* 10.214.0.0/16, in pieces of 256 addresses */
 #define POOL 0x0ad60000u
 #define POOL_PIECES 256
@@ -137,11 +139,12 @@ int network_names(struct strv *names, struct err *e)
 		return top;
 	n = scandirat(top, ".", &list, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
-		char *dot = strstr(list[i]->d_name, SUFFIX);
+		char *name = list[i]->d_name;
+		size_t len = strlen(name), end = strlen(SUFFIX);
 
-		if (dot && dot != list[i]->d_name && !dot[strlen(SUFFIX)]) {
-			*dot = '\0';
-			r = r ? r : strv_add(names, list[i]->d_name);
+		if (len > end && strcmp(name + len - end, SUFFIX) == 0) {
+			name[len - end] = '\0';
+			r = r ? r : strv_add(names, name);
 		}
 		free(list[i]);
 	}
@@ -161,8 +164,8 @@ int network_get(const char *what, struct network *n, struct err *e)
 	for (size_t i = 0; r < 0 && i < names.n; i++)
 		if (strcmp(names.v[i], what) == 0)
 			r = load(top, what, n, e) < 0 ? -e->code : 1;
-	for (size_t i = 0; r == -ENOENT && strlen(what) >= 4 && i < names.n;
-	     i++) {
+	for (size_t i = 0;
+	     r == -ENOENT && strlen(what) >= ID_MIN && i < names.n; i++) {
 		if (load(top, names.v[i], n, &ignored) < 0)
 			continue;
 		if (strncmp(n->id, what, strlen(what)) == 0)
@@ -173,6 +176,14 @@ int network_get(const char *what, struct network *n, struct err *e)
 	strv_fini(&names);
 	return r == -ENOENT ? err_set(e, ENOENT, "No such network: %s", what)
 			    : MIN(r, 0);
+}
+
+bool network_called(const struct network *n, const char *what)
+{
+	size_t len = strlen(what);
+
+	return strcmp(n->name, what) == 0 ||
+	       (len >= ID_MIN && strncmp(n->id, what, len) == 0);
 }
 
 /* ---- addresses ---- */
@@ -300,6 +311,9 @@ int network_create(struct network *n, const char *subnet, struct err *e)
 	top = where_folder("networks", e);
 	if (top < 0)
 		return top;
+	/* Two at a time could choose the same subnet. */
+	if (flock(top, LOCK_EX) < 0)
+		return err_sys(e, "the folder of networks");
 	r = subnet ? take_subnet(n, subnet, e) : choose_subnet(n, e);
 	if (r < 0)
 		return r;
@@ -342,6 +356,7 @@ int network_remove(const struct network *n, struct err *e)
 
 /* ---- who is on it ---- */
 
+/* One that runs may be there by another's name ("container:BOX"). */
 static bool uses(const struct network *n, const struct box_info *info,
 		 struct network_user *u)
 {
@@ -354,16 +369,17 @@ static bool uses(const struct network *n, const struct box_info *info,
 	if (state_open(&b, info->id, &ignored) < 0)
 		return false;
 	yes = box_load(&b, &s, &ignored) == 0 && s.network &&
-	      (strcmp(s.network, n->name) == 0);
+	      network_called(n, s.network);
 	spec_fini(&s);
 	*u = (struct network_user){ .runs = state_is(info, "running") ||
 					    state_is(info, "paused") };
 	snprintf(u->name, sizeof(u->name), "%s", info->name);
 	snprintf(u->id, sizeof(u->id), "%s", info->id);
-	if (yes && u->runs) {
+	if (u->runs) {
 		char text[NETINFO_TEXT];
 
 		netinfo_read(&net, &b);
+		yes = yes || strcmp(net.network, n->name) == 0;
 		snprintf(u->address, sizeof(u->address), "%.15s",
 			 netinfo_dotted(net.guest, text));
 		netinfo_fini(&net);

@@ -31,13 +31,15 @@ int network_name_check(const char *name, struct err *e);
 int network_create(struct network *n, const char *subnet, struct err *e);
 /* By its name, or the begin of its id. -ENOENT. */
 int network_get(const char *what, struct network *n, struct err *e);
+/* The same: does what call it? */
+bool network_called(const struct network *n, const char *what);
 int network_remove(const struct network *n, struct err *e);
 /* Of all, sorted; the caller frees with strv_fini(). */
 int network_names(struct strv *names, struct err *e);
 void network_fini(struct network *n);
 
-/* Boxes whose spec names it; with run true only those that run. Names, ids and
- * addresses (of those that run, else ""), each owned by the caller. */
+/* Boxes whose spec names it, and those that are there by another's name.
+ * address is "" where none runs. The caller frees the list. */
 struct network_user {
 	char name[64], id[65], address[16];
 	bool runs;

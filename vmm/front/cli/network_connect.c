@@ -121,7 +121,7 @@ static int change(const char *network, const char *what, bool join,
 	if (r == 0) {
 		r = box_load(&b, &s, e);
 		if (r == 0 && !join &&
-		    (!s.network || strcmp(s.network, n.name) != 0))
+		    (!s.network || !network_called(&n, s.network)))
 			r = err_set(e, ENOENT, "box %s is not on network %s",
 				    what, n.name);
 		spec_fini(&s);

@@ -2,6 +2,8 @@
 #include "box/network.h"
 
 #include "base/auto.h"
+#include "box/create.h"
+#include "box/netinfo.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,7 +17,6 @@
 #include <cmocka.h>
 
 static char dir[] = "/tmp/network_test.XXXXXX";
-static char path[64];
 
 static int start(void **state)
 {
@@ -23,15 +24,16 @@ static int start(void **state)
 	if (!mkdtemp(dir) || setenv("VIAL_DATADIR", dir, 1) < 0 ||
 	    setenv("VIAL_RUNDIR", dir, 1) < 0)
 		return -1;
-	snprintf(path, sizeof(path), "%s/networks", dir);
 	return 0;
 }
 
 static int stop(void **state)
 {
+	char cmd[64];
+
 	(void)state;
-	rmdir(path);
-	return rmdir(dir);
+	snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
+	return system(cmd);
 }
 
 static struct network named(const char *name)
@@ -61,7 +63,7 @@ static void names(void **state)
 
 static void made_found_removed(void **state)
 {
-	struct network one = named("one"), two = named("two"), found;
+	struct network one = named("one"), two = named("two.json"), found;
 	struct strv all;
 	struct err e = { 0 };
 
@@ -84,12 +86,63 @@ static void made_found_removed(void **state)
 	network_fini(&found);
 	assert_int_equal(network_names(&all, &e), 0);
 	assert_int_equal(all.n, 2);
+	assert_string_equal(all.v[1], "two.json");
 	strv_fini(&all);
 	assert_int_equal(network_remove(&one, &e), 0);
 	assert_int_equal(network_remove(&two, &e), 0);
 	assert_int_equal(network_get("one", &found, &e), -ENOENT);
 	network_fini(&one);
 	network_fini(&two);
+}
+
+/* A box whose spec says so; one that runs is on another network, too. */
+static void make_box(struct box *b, const char *network, const char *status,
+		     const char *on)
+{
+	struct box_info info = { .brief = true };
+	struct netinfo net = { .prefix = 0 };
+	struct err e = { 0 };
+	struct spec s;
+
+	spec_init(&s);
+	s.image = "image";
+	s.network = network;
+	assert_int_equal(strv_add(&s.argv, "true"), 0);
+	box_describe(&info, &s);
+	snprintf(info.status, sizeof(info.status), "%s", status);
+	assert_int_equal(box_make(b, &info, &s, &e), 0);
+	snprintf(net.network, sizeof(net.network), "%s", on);
+	assert_int_equal(netinfo_write(&net, b, &e), 0);
+	spec_fini(&s);
+}
+
+static void its_users(void **state)
+{
+	struct network one = named("one");
+	autofree struct network_user *users = NULL;
+	struct box b[5];
+	struct err e = { 0 };
+	char begin[9];
+	size_t n, running = 0;
+
+	(void)state;
+	assert_int_equal(network_create(&one, NULL, &e), 0);
+	snprintf(begin, sizeof(begin), "%.8s", one.id);
+	make_box(&b[0], "one", "created", "");
+	make_box(&b[1], begin, "exited", "");
+	make_box(&b[2], "container:x", "running", "one");
+	/* Where it was when it ran does not count. */
+	make_box(&b[3], "container:x", "exited", "one");
+	make_box(&b[4], "on", "running", "other");
+	assert_int_equal(network_users(&one, &users, &n, &e), 0);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++)
+		running += users[i].runs;
+	assert_int_equal(running, 1);
+	for (size_t i = 0; i < ARRAY_LEN(b); i++)
+		state_remove(&b[i]);
+	assert_int_equal(network_remove(&one, &e), 0);
+	network_fini(&one);
 }
 
 static void what_cannot_be(void **state)
@@ -122,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(made_found_removed),
+		cmocka_unit_test(its_users),
 		cmocka_unit_test(what_cannot_be),
 	};
 
