@@ -45,20 +45,18 @@ static int no_memory(struct err *e)
 	return err_set(e, ENOMEM, "out of memory");
 }
 
-/* One more of a list, which grows. */
-static int make_room(void *list, size_t n, size_t *room, size_t size,
-		     struct err *e)
+/* The list with room for one more; NULL: no memory, and it is as it was. */
+static void *grown(void *v, size_t n, size_t *room, size_t size)
 {
-	void **v = list, *more;
+	size_t more = *room ? 2 * *room : 64;
+	void *p;
 
 	if (n < *room)
-		return 0;
-	*room = *room ? 2 * *room : 64;
-	more = reallocarray(*v, *room, size);
-	if (!more)
-		return no_memory(e);
-	*v = more;
-	return 0;
+		return v;
+	p = reallocarray(v, more, size);
+	if (p)
+		*room = more;
+	return p;
 }
 
 /* ---- what is found ---- */
@@ -66,9 +64,11 @@ static int make_room(void *list, size_t n, size_t *room, size_t size,
 static int put(struct diff *d, const char *path, enum diff_kind kind,
 	       bool linked, struct err *e)
 {
+	struct diff_entry *v = grown(d->v, d->n, &d->room, sizeof(*v));
 	char *copy = strdup(path);
 
-	if (!copy || make_room(&d->v, d->n, &d->room, sizeof(*d->v), e) < 0) {
+	d->v = v ? v : d->v;
+	if (!copy || !v) {
 		free(copy);
 		return no_memory(e);
 	}
@@ -106,11 +106,13 @@ static int tell(struct walk *w, struct level *l, enum diff_kind kind,
 
 static int note_link(struct walk *w, uint64_t ino, bool changed, struct err *e)
 {
-	struct link *at;
+	struct link *at =
+		grown(w->links, w->nlinks, &w->links_room, sizeof(*at));
 
-	if (make_room(&w->links, w->nlinks, &w->links_room, sizeof(*at), e) < 0)
-		return -e->code;
-	at = &w->links[w->nlinks];
+	if (!at)
+		return no_memory(e);
+	w->links = at;
+	at += w->nlinks;
 	*at = (struct link){ ino, strdup(w->path), changed };
 	if (!at->path)
 		return no_memory(e);
@@ -134,10 +136,11 @@ static int by_name(const void *a, const void *b)
 
 static int names_add(struct names *l, const char *name, struct err *e)
 {
+	char **v = grown(l->v, l->n, &l->room, sizeof(*v));
 	char *copy = strdup(name);
 
-	if (!copy || make_room(&l->v, l->n, &l->room, sizeof(*l->v), e) < 0 ||
-	    !l->v) {
+	l->v = v ? v : l->v;
+	if (!copy || !v) {
 		free(copy);
 		return no_memory(e);
 	}
