@@ -111,6 +111,9 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 	mkdir empty
 	vrun -1 vial build empty
 	one_line 'no Dockerfile'
+	head -c 1048576 /dev/zero | tr '\0' '#' >long
+	vrun -1 vial build - <long
+	one_line 'a megabyte or more'
 	vrun -1 vial build --platform linux/s390x empty
 	one_line linux/s390x
 	vrun -125 vial build

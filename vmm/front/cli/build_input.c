@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_BYTES (256u << 10)
+/* Of standard input at a time: a Dockerfile comes in one. */
+#define COPY_BYTES FROM_TEXT_MAX
 /* Of a context that comes by a pipe. */
 #define CONTEXT_MAX (16ull << 30)
 #define USTAR_AT 257
@@ -136,6 +137,11 @@ static ssize_t tee_read(void *tee, void *buf, size_t len, struct err *e)
 	return r < 0 ? err_set(e, -r, "context: %s", strerror(-r)) : n;
 }
 
+static int too_long(struct err *e)
+{
+	return err_set(e, EFBIG, "a Dockerfile of a megabyte or more");
+}
+
 static int take_text(struct build_args *a, struct tar *t, struct err *e)
 {
 	ssize_t n = 1;
@@ -146,6 +152,8 @@ static int take_text(struct build_args *a, struct tar *t, struct err *e)
 		a->len += n > 0 ? (size_t)n : 0;
 	}
 	a->text[a->len] = '\0';
+	if (a->len == FROM_TEXT_MAX)
+		return too_long(e);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -220,6 +228,9 @@ static int read_stdin(struct build_args *a, struct err *e)
 		return read_archive(a, buf, (size_t)n, e) < 0
 			     ? err_wrap(e, "standard input")
 			     : 0;
+	/* There may be more, which would be left out. */
+	if (n == COPY_BYTES)
+		return too_long(e);
 	buf[n] = '\0';
 	a->len = (size_t)n;
 	a->text = (char *)take_ptr(&buf);
