@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-static char *features[] = { "exec", "tty",  "tar", "stats", "kill_rest",
-			    "caps", "tune", "ps",  "stat",  "report",
-			    "forward" };
+static char *features[] = { "exec",	 "tty",	   "tar",    "stats",
+			    "kill_rest", "caps",   "tune",   "ps",
+			    "stat",	 "report", "forward" };
 
 static void event_send(struct reply r, Vial__Agent__Event__EvCase which,
 		       void *body)

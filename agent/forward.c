@@ -234,8 +234,8 @@ static int make_folder(const char *path, struct err *e)
  * have made it and be heard. */
 static int open_socket(const char *path, struct err *e)
 {
-	autoclose int fd = socket(AF_UNIX,
-				  SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	autoclose int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct stat st;
 
@@ -248,9 +248,11 @@ static int open_socket(const char *path, struct err *e)
 	memcpy(at.sun_path, path, strlen(path));
 	if (bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
 		return errno == EADDRINUSE
-			       ? err_set(e, EEXIST, "%s: is there already, and "
-						    "no socket", path)
-			       : err_sys(e, "%s", path);
+			     ? err_set(e, EEXIST,
+				       "%s: is there already, and "
+				       "no socket",
+				       path)
+			     : err_sys(e, "%s", path);
 	if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
 		return err_sys(e, "%s", path);
 	return take_fd(&fd);
@@ -282,8 +284,7 @@ int forward_listen(struct forwards *f, struct caller *owner, uint64_t key,
 	s->next = f->sockets;
 	f->sockets = s;
 	f->nsockets++;
-	if (s->watch.fd < 0 ||
-	    loop_add(f->loop, &s->watch, EPOLLIN, e) < 0) {
+	if (s->watch.fd < 0 || loop_add(f->loop, &s->watch, EPOLLIN, e) < 0) {
 		socket_free(s);
 		return -e->code;
 	}

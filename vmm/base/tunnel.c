@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define TURN 8		/* chunks of one way before others have their turn */
+#define TURN 8 /* chunks of one way before others have their turn */
 #define RETRY_MS 20
-#define RETRIES 500	/* ten seconds */
+#define RETRIES 500 /* ten seconds */
 
 /* Loops of one process run in one thread. */
 static uint8_t chunk[TUNNEL_CHUNK];
@@ -223,8 +223,8 @@ int tunnel_tie(struct tunnel *t, int fd, struct err *e)
 /* 1: it is busy. */
 static int try(struct tunnel *t, struct err *e)
 {
-	autoclose int fd = socket(AF_UNIX,
-				  SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	autoclose int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 
 	if (fd < 0)

@@ -74,8 +74,7 @@ static void settled(struct chan *c)
 
 static uint64_t called(struct chan *c, uint64_t key)
 {
-	Vial__Agent__Event *ev =
-		peer_expect(c, VIAL__AGENT__EVENT__EV_CALLED);
+	Vial__Agent__Event *ev = peer_expect(c, VIAL__AGENT__EVENT__EV_CALLED);
 	uint64_t n = ev->called->call;
 
 	assert_int_equal(ev->called->key, key);
@@ -294,8 +293,8 @@ static void in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(out),	       T(sent_away), T(told_before_the_end),
-		T(refused),    T(owner_gone), T(too_many),
+		T(out),	    T(sent_away),  T(told_before_the_end),
+		T(refused), T(owner_gone), T(too_many),
 		T(in),
 	};
 

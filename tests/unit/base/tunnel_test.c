@@ -387,8 +387,7 @@ static void waits_for_its_turn(void **state)
 		f[i].out[1] = accept(fd, NULL, NULL);
 		assert_true(f[i].out[1] >= 0);
 		for (int j = i + 1; j < 3; j++)
-			while (i + 1 == j &&
-			       f[j].tunnel.end[1].watch.fd < 0)
+			while (i + 1 == j && f[j].tunnel.end[1].watch.fd < 0)
 				assert_int_equal(loop_once(&f[j].loop, -1), 0);
 	}
 	for (int i = 0; i < 3; i++)

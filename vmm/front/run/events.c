@@ -130,8 +130,7 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 {
 	struct run *r = container_of(g, struct run, guest);
 
-	if (health_heard(&r->health, ev) ||
-	    forwards_heard(&r->forwards, ev))
+	if (health_heard(&r->health, ev) || forwards_heard(&r->forwards, ev))
 		return;
 	switch (ev->ev_case) {
 	case VIAL__AGENT__EVENT__EV_SETUP_DONE:

@@ -161,8 +161,8 @@ static void host_calls(struct watch *w, uint32_t events)
 	struct forward *one = container_of(w, struct forward, watch);
 
 	(void)events;
-	for (int i = 0; i < ACCEPT_TURN &&
-			one->of->ncalls < FORWARD_CALLS_MAX; i++) {
+	for (int i = 0; i < ACCEPT_TURN && one->of->ncalls < FORWARD_CALLS_MAX;
+	     i++) {
 		int fd = accept4(w->fd, NULL, NULL,
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -247,8 +247,7 @@ int forwards_start(struct forwards *f, struct loop *l, struct guest *g,
 	f->boxdir = boxdir;
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct forward *w = &f->v[i];
-		int r = w->s.to_guest ? 0
-				      : guest_listen(g, w->key, w->s.guest);
+		int r = w->s.to_guest ? 0 : guest_listen(g, w->key, w->s.guest);
 
 		if (r < 0)
 			return err_set(e, -r, "--forward: %s", strerror(-r));

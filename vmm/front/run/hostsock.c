@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define LOCK_TRIES 300
-#define LOCK_NS	   10000000
+#define LOCK_NS 10000000
 
 /* Between the look at an old socket and its end no other may come: whoever
  * makes one in this folder holds the folder. Three seconds are enough for all
@@ -42,8 +42,8 @@ static int lock_folder(const char *path, struct err *e)
 
 static bool deserted(const struct sockaddr_un *at)
 {
-	autoclose int fd = socket(AF_UNIX,
-				  SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	autoclose int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
 
 	return fd >= 0 && lstat(at->sun_path, &st) == 0 &&
@@ -72,20 +72,19 @@ static bool identity(const char *path, uint64_t *ino, uint64_t *born)
 {
 	struct statx x;
 
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW,
-		  STATX_INO | STATX_BTIME, &x) < 0)
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME,
+		  &x) < 0)
 		return false;
 	*ino = x.stx_ino;
-	*born = (uint64_t)x.stx_btime.tv_sec * 1000000000 +
-		x.stx_btime.tv_nsec;
+	*born = (uint64_t)x.stx_btime.tv_sec * 1000000000 + x.stx_btime.tv_nsec;
 	return true;
 }
 
 int hostsock_open(struct hostsock *s, const char *path, struct err *e)
 {
 	autoclose int folder = lock_folder(path, e);
-	autoclose int fd = socket(AF_UNIX,
-				  SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	autoclose int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
 	if (folder < 0)
@@ -95,11 +94,11 @@ int hostsock_open(struct hostsock *s, const char *path, struct err *e)
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	if (bind_at(fd, &at) < 0)
 		return errno == EADDRINUSE
-			       ? err_set(e, EADDRINUSE,
-					 "%s: is in use (another box, or a "
-					 "file of that name)",
-					 path)
-			       : err_sys(e, "%s", path);
+			     ? err_set(e, EADDRINUSE,
+				       "%s: is in use (another box, or a "
+				       "file of that name)",
+				       path)
+			     : err_sys(e, "%s", path);
 	s->path = path;
 	identity(path, &s->ino, &s->born);
 	s->fd = fd;

@@ -114,9 +114,9 @@ static int run_launch(struct run *r, struct err *e)
 
 	if (!r->how->visit && forwards_open(&r->forwards, r->spec, e) < 0)
 		return -e->code;
-	plan.forwards = &r->forwards;
 	if (plan_open(&plan, r->spec, e) < 0)
 		return -e->code;
+	plan.forwards = &r->forwards;
 	r->report->cpus = plan.vcpus;
 	r->report->ram_bytes = plan.ram_bytes;
 	n = run_take(r, &plan, &b, &info, e);

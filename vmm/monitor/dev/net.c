@@ -235,6 +235,7 @@ static void net_reset(struct virtio *v)
 	struct net *n = net_of(v);
 
 	n->starved = n->full = false;
+	n->spread.n = 0;
 	net_watch(n);
 }
 

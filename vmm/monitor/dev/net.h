@@ -20,7 +20,9 @@
  * What comes is read into the guest's first buffer, and only what does not fit
  * there goes through memory of ours into the next ones (VIRTIO_NET_F_MRG_RXBUF).
  * Without a buffer nothing is read: frames wait where they are bounded, in the
- * back end's queue.
+ * back end's queue. One that was read and needs more buffers than there are keeps
+ * those it has and waits for the others; it is dropped only when a whole ring of
+ * them would not do.
  *
  * One pair of queues: one loop serves all of a machine's devices, so a second
  * pair would share its thread. */

@@ -59,6 +59,16 @@ struct net_back {
 	void (*reset)(struct net *n);
 };
 
+/* A frame on its way into the guest's buffers. One that lacks some waits: what
+ * is in them already, what is not in the spill, and no other frame is read. */
+struct net_spread {
+	struct chain *chain[QUEUE_MAX_SIZE];
+	uint32_t used[QUEUE_MAX_SIZE]; /* written to each */
+	unsigned n;
+	size_t len;  /* of the frame with its header */
+	size_t done; /* of it, in buffers */
+};
+
 struct net_way {
 	struct rate rate;
 	struct timer timer; /* when rate lets it go on */
@@ -80,6 +90,7 @@ struct net {
 	struct net_way way[NET_NQUEUES];
 	struct log_limit limit;
 	uint8_t *spill; /* NET_HDR + NET_FRAME_MAX */
+	struct net_spread spread;
 	struct net_stream *stream;
 };
 

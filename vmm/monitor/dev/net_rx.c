@@ -10,13 +10,6 @@
 /* One turn of the loop: then others are served. */
 #define TURN_FRAMES 64
 
-/* The chains one frame is spread over, and what was written to each. */
-struct spread {
-	struct chain *chain[QUEUE_MAX_SIZE];
-	uint32_t used[QUEUE_MAX_SIZE];
-	unsigned n;
-};
-
 static size_t fill(const struct chain *c, const uint8_t *src, size_t len)
 {
 	size_t done = 0;
@@ -47,57 +40,66 @@ static void set_buffers(const struct chain *c, unsigned n)
 	}
 }
 
-static void put_back(struct queue *q, struct spread *s)
+static void put_back(struct queue *q, struct net_spread *s)
 {
 	while (s->n > 0)
 		queue_unpop(q, s->chain[--s->n]);
 }
 
-/* The rest of a frame, in more chains. False: it cannot be had. */
-static bool spread_rest(struct net *n, struct spread *s, size_t rest)
+/* Not even every buffer the guest could offer would do. */
+static bool hopeless(const struct net *n)
+{
+	return !(n->virtio.features & NET_F_MRG_RXBUF) ||
+	       n->spread.n >= n->virtio.queue[NET_RX].size;
+}
+
+/* The rest of a frame, in more chains. -ENOBUFS: it waits for them; -EMSGSIZE:
+ * it cannot have them. */
+static int spread_rest(struct net *n)
 {
 	struct queue *q = &n->virtio.queue[NET_RX];
-	const uint8_t *at = n->spill;
+	struct net_spread *s = &n->spread;
+	size_t first = s->chain[0]->in_bytes;
 
-	if (!(n->virtio.features & NET_F_MRG_RXBUF))
-		return false;
-	while (rest > 0) {
-		struct chain *c = s->n < ARRAY_LEN(s->chain) ? queue_pop(q)
-							     : NULL;
+	while (s->done < s->len) {
+		struct chain *c = hopeless(n) ? NULL : queue_pop(q);
 		size_t took;
 
 		if (!c)
-			return false;
-		took = fill(c, at, rest);
+			return hopeless(n) ? -EMSGSIZE : -ENOBUFS;
+		took = fill(c, n->spill + (s->done - first), s->len - s->done);
 		s->chain[s->n] = c;
 		s->used[s->n++] = (uint32_t)took;
 		if (took == 0)
-			return false;
-		at += took;
-		rest -= took;
+			return -EMSGSIZE;
+		s->done += took;
 	}
-	return true;
+	return 0;
 }
 
-static void deliver(struct net *n, struct spread *s, size_t len)
+/* 0: the frame has gone its way; -ENOBUFS: it waits for buffers. */
+static int deliver(struct net *n)
 {
 	struct queue *q = &n->virtio.queue[NET_RX];
-	size_t first = s->chain[0]->in_bytes;
+	struct net_spread *s = &n->spread;
+	int r = spread_rest(n);
 
-	s->used[0] = (uint32_t)MIN(len, first);
-	/* Too long for what the guest offers, or it has no more buffers. */
-	if (len > first && !spread_rest(n, s, len - first)) {
+	if (r == -ENOBUFS)
+		return r;
+	if (r < 0) {
 		n->way[NET_RX].dropped++;
 		put_back(q, s);
-		return;
+		return 0;
 	}
 	set_buffers(s->chain[0], s->n);
 	for (unsigned i = 0; i < s->n; i++)
 		queue_put(q, s->chain[i], s->used[i]);
 	queue_show(q);
+	s->n = 0;
 	n->way[NET_RX].frames++;
-	n->way[NET_RX].bytes += len - NET_HDR;
-	rate_take(&n->way[NET_RX].rate, len - NET_HDR, 1);
+	n->way[NET_RX].bytes += s->len - NET_HDR;
+	rate_take(&n->way[NET_RX].rate, s->len - NET_HDR, 1);
+	return 0;
 }
 
 /* One frame. 0, -EAGAIN: none, -ENOBUFS: no room, or -errno. */
@@ -105,10 +107,13 @@ static int receive_one(struct net *n)
 {
 	struct queue *q = &n->virtio.queue[NET_RX];
 	struct iovec iov[NET_SEGMENTS + 1];
-	struct spread s = { .n = 1 };
-	struct chain *c = queue_pop(q);
+	struct net_spread *s = &n->spread;
+	struct chain *c;
 	ssize_t len;
 
+	if (s->n > 0)
+		return deliver(n);
+	c = queue_pop(q);
 	if (!c)
 		return -ENOBUFS;
 	if (c->nout || c->in_bytes < NET_HDR + NET_ETH) {
@@ -122,9 +127,12 @@ static int receive_one(struct net *n)
 		queue_unpop(q, c);
 		return len < 0 ? (int)len : 0;
 	}
-	s.chain[0] = c;
-	deliver(n, &s, (size_t)len);
-	return 0;
+	s->chain[0] = c;
+	s->n = 1;
+	s->len = (size_t)len;
+	s->done = MIN(s->len, c->in_bytes);
+	s->used[0] = (uint32_t)s->done;
+	return deliver(n);
 }
 
 /* Behind a limit, time tells when to go on. */

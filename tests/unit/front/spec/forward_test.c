@@ -56,8 +56,8 @@ static void forms(void **state)
 	for (size_t i = 0; i < s.forwards.n; i++) {
 		char text[SPEC_FORWARD_TEXT];
 
-		assert_int_equal(
-			spec_forward_parse(s.forwards.v[i], &f, &e), 0);
+		assert_int_equal(spec_forward_parse(s.forwards.v[i], &f, &e),
+				 0);
 		assert_string_equal(spec_forward_text(&f, text),
 				    s.forwards.v[i]);
 		assert_int_equal(f.to_guest, i == 1);

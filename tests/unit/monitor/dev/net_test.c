@@ -326,20 +326,91 @@ static void a_large_frame_takes_several_buffers(void **state)
 	assert_int_equal(buffers(b, at[17]), 1);
 }
 
-static void a_frame_too_large_leaves_the_buffers(void **state)
+/* The guest is short of buffers: what was read waits for more, what was not
+ * stays where it is, and nothing is lost or changes places. */
+static void a_frame_waits_for_buffers(void **state)
 {
 	struct bench *b = *state;
+	static uint8_t want[9000], got[HDR + 9000 + 2048];
+	gpa_t at[6];
+	uint32_t len;
+	size_t n = 0;
 
 	for (unsigned i = 0; i < 3; i++)
-		offer(b, 2048);
+		at[i] = offer(b, 2048);
+	ring_kick(&b->rx);
+	arrive(b, 9000);
+	arrive(b, 100);
+	for (unsigned i = 3; i < 5; i++) {
+		turn(b);
+		assert_int_equal(ring_used_idx(&b->rx), 0);
+		at[i] = offer(b, 2048);
+		ring_kick(&b->rx);
+	}
+	turn(b);
+	assert_int_equal(ring_used_idx(&b->rx), 5);
+	assert_int_equal(buffers(b, at[0]), 5);
+	for (unsigned i = 0; ring_used(&b->rx, NULL, &len); i++) {
+		memcpy(got + n, guest_at(&b->g, at[i], len), len);
+		n += len;
+	}
+	assert_int_equal(n, HDR + 9000);
+	make_frame(want, sizeof(want), our_mac);
+	assert_memory_equal(got + HDR, want, sizeof(want));
+	/* The one behind it has not moved. */
+	at[5] = offer(b, 2048);
+	ring_kick(&b->rx);
+	turn(b);
+	assert_true(ring_used(&b->rx, NULL, &len));
+	assert_int_equal(len, HDR + 100);
+	assert_int_equal(stats(b).net_dropped, 0);
+	assert_int_equal(stats(b).net_rx_bytes, 9100);
+}
+
+/* A whole ring of the guest's would not do: it will never be able to. */
+static void a_frame_larger_than_the_ring(void **state)
+{
+	struct bench *b = *state;
+	uint32_t len;
+
+	for (unsigned i = 0; i < 64; i++)
+		offer(b, 100);
 	ring_kick(&b->rx);
 	arrive(b, 9000);
 	turn(b);
 	assert_int_equal(ring_used_idx(&b->rx), 0);
 	assert_int_equal(stats(b).net_dropped, 1);
-	arrive(b, 5000);
+	arrive(b, 150);
 	turn(b);
-	assert_int_equal(ring_used_idx(&b->rx), 3);
+	assert_int_equal(ring_used_idx(&b->rx), 2);
+	assert_true(ring_used(&b->rx, NULL, &len));
+	assert_int_equal(len, 100);
+}
+
+/* A driver that starts anew has never heard of the frame that waited. */
+static void a_frame_does_not_wait_across_a_reset(void **state)
+{
+	struct bench *b = *state;
+	gpa_t at;
+	uint32_t len;
+
+	offer(b, 2048);
+	ring_kick(&b->rx);
+	arrive(b, 9000);
+	turn(b);
+	guest_reset(b->v);
+	assert_true(guest_start(b->v, MRG));
+	ring_init(&b->rx, &b->g, b->v, 0, 64);
+	ring_init(&b->tx, &b->g, b->v, 1, 64);
+	guest_go(b->v);
+	at = offer(b, 2048);
+	ring_kick(&b->rx);
+	arrive(b, 60);
+	turn(b);
+	assert_int_equal(ring_used_idx(&b->rx), 1);
+	assert_true(ring_used(&b->rx, NULL, &len));
+	assert_int_equal(len, HDR + 60);
+	assert_int_equal(buffers(b, at), 1);
 }
 
 static void without_buffers_nothing_is_read(void **state)
@@ -496,6 +567,32 @@ static void a_stream_has_no_bounds(void **state)
 	assert_int_equal(ring_used_idx(&b->rx), 4);
 }
 
+static void a_stream_waits_for_buffers(void **state)
+{
+	struct bench *b = *state;
+	static uint8_t raw[2 * (4 + 3000)];
+	uint32_t len;
+
+	for (unsigned i = 0; i < 2; i++) {
+		put_length(raw + i * 3004, 3000);
+		make_frame(raw + i * 3004 + 4, 3000, our_mac);
+	}
+	assert_int_equal(write(b->peer, raw, sizeof(raw)), sizeof(raw));
+	for (unsigned i = 0; i < 4; i++) {
+		turn(b);
+		assert_int_equal(ring_used_idx(&b->rx), i & ~1u);
+		offer(b, 2048);
+		ring_kick(&b->rx);
+	}
+	turn(b);
+	assert_int_equal(ring_used_idx(&b->rx), 4);
+	assert_true(ring_used(&b->rx, NULL, &len));
+	assert_int_equal(len, 2048);
+	assert_true(ring_used(&b->rx, NULL, &len));
+	assert_int_equal(len, HDR + 3000 - 2048);
+	assert_int_equal(stats(b).net_dropped, 0);
+}
+
 static void a_stream_takes_parts(void **state)
 {
 	struct bench *b = *state;
@@ -575,7 +672,9 @@ int main(void)
 		TEST(a_rate_holds_frames_back, limited),
 		TEST(a_frame_comes_in, plain),
 		TEST(a_large_frame_takes_several_buffers, plain),
-		TEST(a_frame_too_large_leaves_the_buffers, plain),
+		TEST(a_frame_waits_for_buffers, plain),
+		TEST(a_frame_larger_than_the_ring, plain),
+		TEST(a_frame_does_not_wait_across_a_reset, plain),
 		TEST(without_buffers_nothing_is_read, plain),
 		TEST(without_merging_one_buffer_is_all, whole_buffers),
 		TEST(a_header_may_lie_across_segments, plain),
@@ -584,6 +683,7 @@ int main(void)
 		TEST(works_again_after_reset, plain),
 		TEST(a_stream_carries_lengths, stream),
 		TEST(a_stream_has_no_bounds, stream),
+		TEST(a_stream_waits_for_buffers, stream),
 		TEST(a_stream_takes_parts, stream),
 		TEST(a_stream_that_ends_takes_the_link_down, stream),
 		TEST(a_stream_that_ends_unread, stream),
