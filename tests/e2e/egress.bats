@@ -18,11 +18,9 @@ WORLD_DNS=("--address=/lan.test/$LAN" "--host-record=short.test,$TWO,15"
 	"--cname=www.test,short.test" "--txt-record=text.test,words"
 	"${many[@]/#/--host-record=many.test,}")
 
-setup_file()
+world_more()
 {
 	local a
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_up
 	for a in $TWO/24 $META/32 $LAN/32; do
 		ip -n vt-world addr add "$a" dev vt0
 		world_run busybox httpd -f -p "${a%/*}:80" \
@@ -32,20 +30,6 @@ setup_file()
 		-h "$BATS_FILE_TMPDIR/www" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/pids"
 }
-
-teardown_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_down
-}
-
-setup()
-{
-	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
-	common_setup
-}
-
-teardown() { common_teardown; }
 
 # What the guest's scripts have: get prints the page or says no, at once or
 # never (what is dropped would take the whole time).
@@ -85,7 +69,7 @@ hello='hello from the world'
 	[ "$(logged '.event == "refused"' .address | head -n 3)" = \
 		"$META"$'\n'"$LAN"$'\n'"$IN" ]
 	[ "$(logged '.event == "connection"' '.port' | sort -u)" = 80 ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: without rights it is the same" {
@@ -102,7 +86,7 @@ no 10.0.3.2" ]
 	# The page and the heads of its packets.
 	[ "$(logged '.event == "connection" and .name == "web.test"' \
 		'.received > 300 and .sent > 100 and .port == 80')" = true ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: a list of names, for as long as their answers live" {
@@ -154,7 +138,7 @@ $hello" ]
 	vrun -0 net rm -f job
 	[ -n "$(logged '.event == "connection" and .name == "www.test"' \
 		'.port')" ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: private addresses that the list names" {
@@ -164,7 +148,7 @@ $hello" ]
 $hello
 $hello
 no $META" ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: nothing, as the default of this host" {
@@ -176,7 +160,7 @@ no $META" ]
 no $OUT
 no $META
 0" ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: root in the guest pretends to be somebody else" {
@@ -219,7 +203,7 @@ no card" ]
 	vrun -0 inside other "get $OUT; get 127.0.0.1"
 	[ "$output" = "$hello"$'\nmine' ]
 	vrun -0 net rm -f other
-	nothing_left
+	all_gone
 }
 
 @test "egress: what a run used is the list of the next" {
@@ -237,7 +221,7 @@ web.test:80/tcp" ]
 $hello
 no www.test
 no port" ]
-	nothing_left
+	all_gone
 }
 
 @test "egress: lists and files that are none" {
@@ -251,5 +235,5 @@ no port" ]
 	one_line --network none
 	vrun -125 net run --rm --network nat --egress-log /none/x "$IMAGE" true
 	one_line --egress-log /none/x
-	nothing_left
+	all_gone
 }

@@ -8,37 +8,6 @@
 load common
 load world
 
-pasta='pasta|passt|pasta.avx2|passt.avx2'
-
-setup_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_up
-}
-
-teardown_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_down
-}
-
-setup()
-{
-	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
-	common_setup
-	world_state >"$BATS_TEST_TMPDIR/world"
-}
-
-teardown() { common_teardown; }
-
-# Of the box, and of the user's network.
-all_gone()
-{
-	nothing_left
-	wait_for 15 as_it_was
-}
-as_it_was() { diff "$BATS_TEST_TMPDIR/world" <(world_state); }
-
 @test "network: none is none" {
 	vrun -0 net run --rm --network none "$IMAGE" \
 		sh -c 'ls /sys/class/net; ip route'
@@ -131,16 +100,16 @@ hello from the world' ]]
 	vrun -0 net run -d --name job --network user -p 8080:80 "$IMAGE" \
 		sh -c 'mkdir /w; echo inside >/w/x; exec httpd -f -p 80 -h /w'
 	vrun -0 net exec job wget -qO- http://web.test/hello
-	kill -9 "$(pgrep -x "$pasta")"
+	kill -9 "$(pgrep -x "$PASTA")"
 	wait_for 20 sh -c "'$VIAL' exec job sh -c '$get' | grep -q hello"
 	wait_for 20 user busybox wget -qO- "http://$IN:8080/x"
 	# What ends again and again is left alone, and the box lives on.
 	for ((i = 0; i < 3; i++)); do
-		wait_for 20 pgrep -x "$pasta"
-		kill -9 "$(pgrep -x "$pasta")"
+		wait_for 20 pgrep -x "$PASTA"
+		kill -9 "$(pgrep -x "$PASTA")"
 	done
 	sleep 1
-	[ -z "$(pgrep -x "$pasta")" ]
+	[ -z "$(pgrep -x "$PASTA")" ]
 	vrun -0 net exec job sh -c "$get"
 	[ "$output" = no ]
 	vrun -0 net rm -f job
@@ -218,5 +187,4 @@ hello from the world' ]]
 	# The next command takes away what a keeper and its shim left.
 	vrun -0 net ps -a
 	all_gone
-	[ -z "$(pgrep -x 'vial-netd|pasta|passt|pasta.avx2|passt.avx2')" ]
 }

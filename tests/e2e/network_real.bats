@@ -7,68 +7,24 @@
 # shellcheck disable=SC2154,SC2016 # run sets variables; scripts are the guest's
 load common
 load world
+load offer
 
 REAL=$E/debian-net.ext4
 
-# A tree, a package, a certificate.
-offer()
+world_more()
 {
-	local www=$BATS_FILE_TMPDIR/www
 	cd "$BATS_FILE_TMPDIR" || return
-	mkdir -p tree pkg/DEBIAN www/debian
-	git init -q tree
-	echo source >tree/file
-	git -C tree add file
-	git -C tree -c user.name=a -c user.email=a@web.test commit -qm one
-	git clone -q --bare tree "$www/tree.git"
-	git -C "$www/tree.git" update-server-info
-	printf 'Package: vial-probe\nVersion: 1\nArchitecture: all\n%s\n' \
-		$'Maintainer: a <a@web.test>\nDescription: nothing' \
-		>pkg/DEBIAN/control
-	dpkg-deb -b pkg "$www/debian/probe.deb" >/dev/null
-	(cd "$www/debian" && dpkg-scanpackages . 2>/dev/null >Packages)
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=web.test \
-		-addext subjectAltName=DNS:web.test -keyout key \
-		-out cert.pem 2>/dev/null
+	offer
 	cd www || return
 	world_run openssl s_server -quiet -WWW -accept 443 \
-		-cert ../cert.pem -key ../key
+		-cert cert -key ../key
 }
-
-setup_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_up
-	offer
-}
-
-teardown_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_down
-}
-
-setup()
-{
-	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
-	common_setup
-	world_state >"$BATS_TEST_TMPDIR/world"
-}
-
-teardown() { common_teardown; }
-
-all_gone()
-{
-	nothing_left
-	wait_for 15 as_it_was
-}
-as_it_was() { diff "$BATS_TEST_TMPDIR/world" <(world_state); }
 
 # git clone, apt-get and a download whose certificate is checked.
 uses()	# MODE
 {
 	vrun -0 net run --rm --network "$1" -m 1g \
-		--copy-in "$BATS_FILE_TMPDIR/cert.pem:/cert.pem" "$REAL" sh -ec '
+		--copy-in "$BATS_FILE_TMPDIR/www/cert:/cert.pem" "$REAL" sh -ec '
 		git clone -q http://web.test/tree.git tree
 		cat tree/file
 		rm -rf /etc/apt/sources.list.d/*

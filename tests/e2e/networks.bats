@@ -8,34 +8,12 @@
 load common
 load world
 
-setup_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_up
-}
-
-teardown_file()
-{
-	[ "$(id -u)" -eq 0 ] || return 0
-	world_down
-}
-
 setup()
 {
-	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
-	common_setup
-	world_state >"$BATS_TEST_TMPDIR/world"
+	world_setup
 	# The folder stays when the last of them goes.
 	mkdir -p "$VIAL_DATADIR/networks"
 	leftovers >"$before"
-}
-
-teardown() { common_teardown; }
-
-as_it_was()
-{
-	diff "$BATS_TEST_TMPDIR/world" <(world_state) &&
-		[ -z "$(pgrep -x vial-netd)" ]
 }
 
 @test "networks: made, listed, refused, removed" {
@@ -128,8 +106,7 @@ unknown" ]
 	vrun -0 net rm later
 	vrun -0 net rm -f db
 	vrun -0 net network rm ci
-	nothing_left
-	wait_for 15 as_it_was
+	all_gone
 }
 
 @test "networks: an internal one leads nowhere else" {
@@ -145,8 +122,7 @@ unknown" ]
 	[ "$output" = $'from a\nno' ]
 	vrun -0 net rm -f one
 	vrun -0 net network rm inner
-	nothing_left
-	wait_for 15 as_it_was
+	all_gone
 }
 
 @test "networks: a service is ready before its job, and gone with it" {
@@ -172,6 +148,5 @@ unknown" ]
 	wait "$pid" || true
 	vrun -0 net ps -aq
 	vrun -0 net network prune
-	nothing_left
-	wait_for 15 as_it_was
+	all_gone
 }

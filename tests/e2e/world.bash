@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # world.bash - two network namespaces that stand for the world: in one are the
-# user and vial, behind a default route is the other with servers.
+# user and vial, behind a default route is the other with servers. Who loads
+# this has its hooks too, and its all_gone().
 # shellcheck shell=bash disable=SC2034,SC2154 # used by those who load it
 
 IN=198.51.100.1 OUT=198.51.100.2
+# pasta or passt, with avx2 or without. pgrep complains of longer patterns.
+PASTA='pas(ta|st).*'
 
 world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
 
@@ -12,6 +15,7 @@ world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pi
 # dnsmasq have), and a web server.
 world_up()
 {
+	[ "$(id -u)" -eq 0 ] || return 0
 	ip netns add vt-user
 	ip netns add vt-world
 	ip link add vt0 netns vt-user type veth peer name vt0 netns vt-world
@@ -34,15 +38,40 @@ world_up()
 	ip netns exec vt-user busybox httpd -f -p 127.0.0.1:80 \
 		-h "$BATS_FILE_TMPDIR/www" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/pids"
+	world_more
 }
+
+# What a file of tests adds to it.
+world_more() { :; }
 
 world_down()
 {
+	[ "$(id -u)" -eq 0 ] || return 0
 	while read -r p; do kill "$p" || true; done <"$BATS_FILE_TMPDIR/pids"
 	ip netns del vt-user
 	ip netns del vt-world
 	rm -rf /etc/netns/vt-user
 }
+
+setup_file() { world_up; }
+teardown_file() { world_down; }
+setup() { world_setup; }
+teardown() { common_teardown; }
+
+world_setup()
+{
+	[ "$(id -u)" -eq 0 ] || skip "makes network namespaces"
+	common_setup
+	world_state >"$BATS_TEST_TMPDIR/world"
+}
+
+# Of the box, and of the user's network.
+all_gone()
+{
+	nothing_left
+	wait_for 15 as_it_was
+}
+as_it_was() { diff "$BATS_TEST_TMPDIR/world" <(world_state); }
 
 # What a box could leave in the user's network, beside what leftovers() sees.
 world_state()
@@ -50,6 +79,8 @@ world_state()
 	ip -n vt-user -o link | cut -d: -f2
 	ip netns
 	ip netns exec vt-user nft list ruleset
+	pgrep -x vial-netd || true
+	pgrep -x "$PASTA" || true
 }
 
 # vial, as the user behind the route.
