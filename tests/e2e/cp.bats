@@ -90,8 +90,8 @@ list()	# DIR
 	[ -z "$output$stderr" ]
 	[[ $(status_of) == Created ]]
 	vrun -0 vial cp cmd "${id:0:12}:/gcl-cmd"
-	vrun -0 vial cp jo:/build/one -
-	tar -tf - <<<"$output" >/dev/null 2>&1 || true
+	vial cp jo:/build/one - >one.tar
+	[ "$(tar -xOf one.tar)" = one ]
 	vrun -0 vial cp jo:/build back
 	diff -r src back
 	[[ $(status_of) == Created ]]

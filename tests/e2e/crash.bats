@@ -32,7 +32,6 @@ setup()
 	export F=$BATS_FILE_TMPDIR
 	export VIAL_RUNDIR=$BATS_TEST_TMPDIR/run
 	export VIAL_DATADIR=$BATS_TEST_TMPDIR/data
-	command -v strace >/dev/null || skip 'needs strace'
 	strace -o /dev/null true || skip 'strace may not trace here'
 	cd "$BATS_TEST_TMPDIR" || return
 }
@@ -63,16 +62,23 @@ consistent()
 	clean
 }
 
-# die_at CALL N COMMAND...: vial, dead at the Nth; false when it ended by itself.
+# die_at CALL N COMMAND...: vial, dead at the Nth, or its helper and vial with an
+# error; false when it ended by itself.
 die_at()
 {
-	local call=$1 n=$2
+	local call=$1 n=$2 status=0
 	shift 2
 	# A shell between, which says "Killed" to nobody.
-	! timeout -k 5 60 bash -c '"$@"; exit $?' - \
+	timeout -k 5 60 bash -c '"$@"; exit $?' - \
 		strace -f -qq -o /dev/null -e "trace=$call" \
 		-e "inject=$call:signal=KILL:when=$n" \
-		"$VIAL" "$@" >/dev/null 2>&1
+		"$VIAL" "$@" >/dev/null 2>&1 || status=$?
+	case $status in
+	0)		return 1 ;;
+	1|125|137)	return 0 ;;
+	esac
+	echo "no death: $status"
+	exit 1
 }
 
 # every BEFORE AFTER COMMAND... -- CALL...: dies at each; BEFORE makes what it
