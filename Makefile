@@ -265,9 +265,11 @@ gen: $(GEN_H) $(BPF_H)
 print-cflags:
 	@printf '%s\n' '$(subst ','\'',$(COMMON))'
 
-# Everything that is tested; the last line is the count.
+# Everything that is tested; the last line is the count. On all CPUs, also
+# when nobody says so.
 test: setup
-	$(Q)$(MAKE) --no-print-directory all unit fuzz-bins e2e-bins
+	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc)) \
+		all unit fuzz-bins e2e-bins
 	$(Q)B=$(B) scripts/test
 check: setup
 	$(Q)B=$(B) scripts/check
