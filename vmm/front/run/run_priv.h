@@ -44,7 +44,8 @@ struct run {
 	} limit_of;
 	uint64_t drained; /* bytes of output when LIMIT_DRAIN began */
 	uint64_t flowed;  /* bytes of sockets when LIMIT_FLOW began */
-	bool still;	  /* and none since */
+	unsigned flows;	  /* times that there were more */
+	bool still;	  /* and none since, or too long */
 	struct keep keep;
 	struct timer grace; /* between a stop's signal and KILL */
 	bool grace_over;    /* KILL was sent */

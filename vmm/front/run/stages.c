@@ -16,6 +16,7 @@
 #define STATS_MS 5000
 #define OFF_MS 10000
 #define FLOW_MS 500
+#define FLOWS 20 /* ten seconds */
 
 /* A log is for those who come later: nobody does to a brief box that shows
  * its output to the one who started it. */
@@ -135,12 +136,13 @@ static bool is_still(const struct run *r)
 }
 
 /* A connection that somebody in the background holds open is not waited for,
- * unless bytes come. */
+ * unless bytes come; nor a guest that lies about its command's end and sends
+ * for ever. */
 void run_flow_late(struct run *r)
 {
 	uint64_t now = forwards_moved(&r->forwards);
 
-	if (now == r->flowed) {
+	if (now == r->flowed || ++r->flows == FLOWS) {
 		r->still = true;
 		return;
 	}
