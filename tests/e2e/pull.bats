@@ -74,11 +74,35 @@ nothing_kept()
 	done
 	vrun -0 vial images --format '{{.ID}}' "$name"
 	[ "${#lines[@]}" -eq 2 ]
+	vial rmi "$name:oci" "$name:docker"
+	vrun -0 vial pull --all-tags "$name"
+	vrun -0 vial images --format '{{.Tag}}' "$name"
+	[ "$(sort <<<"$output")" = $'docker\noci' ]
 	vrun -1 vial pull "$name:none"
 	one_line "$name:none" 'manifest unknown'
 	# What was pulled is a layout that skopeo reads.
 	vial save --format oci-archive -o a.tar "$name:oci"
 	skopeo inspect "oci-archive:a.tar" | jq -e '.Env == ["A=b"]'
+}
+
+@test "pull: all tags of a name, page by page" {
+	name=127.0.0.1:$bad/good/x
+	vrun -0 vial pull -a "$name"
+	[[ $output == '1: Pulling from good/x'*'2: Pulling'*'3: Pulling'* ]]
+	[ "$(grep -c '^Digest: ' <<<"$output")" -eq 3 ]
+	[[ $output == *"Status: Downloaded newer image for $name"$'\n'"$name" ]]
+	vrun -0 vial images --format '{{.Tag}}' "$name"
+	[ "$(sort <<<"$output")" = $'1\n2\n3' ]
+	vrun -0 vial pull -qa "$name"
+	[ "$output" = "$name" ]
+	vrun -1 vial pull -a "$name:1"
+	one_line "tag can't be used"
+	vrun -1 vial pull -a "127.0.0.1:$bad/lists/x"
+	one_line 'no tag'
+	vrun -1 vial pull -a "127.0.0.1:$bad/none/x"
+	one_line 'has no tags'
+	vrun -1 vial pull -a "127.0.0.1:$bad/turns/x"
+	one_line 'without an end'
 }
 
 @test "pull: what lies, or is none, leaves nothing" {

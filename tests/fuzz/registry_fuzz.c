@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* registry_fuzz - what is read before and while a registry is asked:
- * registries.conf, docker's files of logins, challenges. The first byte says
- * which. */
+ * registries.conf, docker's files of logins, challenges, lists of tags. The
+ * first byte says which. */
 #include "base/auto.h"
 #include "fetch/auth.h"
 #include "fetch/creds_priv.h"
+#include "fetch/tags.h"
 #include "image/registries.h"
 
 #include <stdint.h>
@@ -97,6 +98,18 @@ static void challenge(const char *text)
 	must(strlen(w.scope) < sizeof(w.scope));
 }
 
+static void tags(char *text)
+{
+	const struct ref name = { .domain = "a.b", .path = "c" };
+	json_t *all = json_array();
+	struct err e = { 0 };
+
+	must(tags_add(all, &name, text, strlen(text), &e) == 0 || e.msg[0]);
+	must(json_array_size(all) <= TAGS_MAX);
+	(void)tags_next(text);
+	json_decref(all);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	autofree char *text = NULL;
@@ -105,15 +118,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = strndup((const char *)data + 1, size - 1);
 	must(text);
-	switch (*data % 3) {
+	switch (*data % 4) {
 	case 0:
 		conf((const char *)data + 1, size - 1);
 		break;
 	case 1:
 		logins((const char *)data + 1, size - 1);
 		break;
-	default:
+	case 2:
 		challenge(text);
+		break;
+	default:
+		tags(text);
 	}
 	return 0;
 }

@@ -257,6 +257,20 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         return True
 
+    def tags(self):
+        """A tag a page; of a name that lies, one that is none."""
+        name, last = self.path.split("/")[2:4], self.path.split("last=")[1:]
+        all = {"lists": ["..;x"], "none": []}.get(name[0], ["1", "2", "3"])
+        at = all.index(last[0]) + 1 if last else 0
+        more = {}
+        if name[0] == "turns":
+            at, more = 0, {"Link": f'<{self.path}>; rel="next"'}
+        elif at + 1 < len(all):
+            path = self.path.split("?")[0] + f"?n=1&last={all[at]}"
+            more = {"Link": f'<{path}>; rel="next"'}
+        body = {"name": "/".join(name), "tags": all[at:at + 1]}
+        self.say(200, json.dumps(body).encode(), **more)
+
     def asks(self, what, ref):
         """For a token, at a service that is none; or at no place at all."""
         realm = {
@@ -335,6 +349,9 @@ class Handler(BaseHTTPRequestHandler):
             self.no(404, "no such path")
             return
         what, ref = parts[-2:]
+        if what == "tags":
+            self.tags()
+            return
         habit = self.HABITS.get(parts[1])
         if habit and habit(self, what, ref):
             return

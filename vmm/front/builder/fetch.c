@@ -111,12 +111,18 @@ int fetch_image(const char *name, const struct fetch_how *how, struct err *e)
 		datadir,
 		how->platform ? how->platform : "",
 		how->quiet ? "name" : "all",
+		how->all_tags ? "tags" : "one",
 		name,
 		NULL,
 	};
 	struct started s = { .pid = -1, .reason = -1 };
 	autoclose int dir = -1;
 
+	if (shipped_is(name) && how->all_tags)
+		return err_set(e, EINVAL,
+			       "%.100s: what comes with vial is no registry's "
+			       "(name the tag)",
+			       name);
 	if (shipped_is(name))
 		return load_shipped(name, how, e);
 	dir = where_data(datadir, e);

@@ -13,6 +13,7 @@ struct fetch_how {
 	const char *platform; /* NULL: this host's */
 	bool quiet;	      /* print the image's whole name and nothing else */
 	bool to_stderr;	      /* what is printed, where stdout is a command's */
+	bool all_tags;	      /* of a name that comes without one */
 };
 
 /* The store must not be open here: gc would find it in use. SIGINT of a

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 struct pull_args {
-	bool quiet;
+	bool all_tags, quiet;
 	const char *platform;
 };
 
@@ -17,7 +17,8 @@ static const struct opt opts[] = {
 		"Which of an image for several; else this host's"),
 	OPT_FLAG('q', "quiet", struct pull_args, quiet,
 		 "Print the image's whole name only"),
-	OPT_REFUSED('a', "all-tags", NULL, NULL, "name the tags that you need"),
+	OPT_FLAG('a', "all-tags", struct pull_args, all_tags,
+		 "All tags of NAME, which comes without one"),
 	OPT_IGNORED(0, "disable-content-trust", NULL, "",
 		    "digests are always checked, signatures never"),
 	OPT_END
@@ -36,7 +37,9 @@ static int pull_main(const struct cmd *c, int argc, char **argv)
 		err_set(&e, EINVAL, "'vial %s' needs one IMAGE", c->name);
 		return cmd_misused(c, &e);
 	}
-	how = (struct fetch_how){ .platform = a.platform, .quiet = a.quiet };
+	how = (struct fetch_how){ .platform = a.platform,
+				  .quiet = a.quiet,
+				  .all_tags = a.all_tags };
 	if (fetch_image(argv[first], &how, &e) < 0)
 		return cmd_error(&e);
 	imagelimit_apply();

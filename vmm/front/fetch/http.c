@@ -82,6 +82,7 @@ static void take_header(struct http_res *res, const char *line, size_t len)
 	if (header(line, len, "Retry-After", text, sizeof(text)))
 		retry_after(res, text);
 	header(line, len, "Location", res->location, sizeof(res->location));
+	header(line, len, "Link", res->link, sizeof(res->link));
 	header(line, len, "Content-Type", res->type, sizeof(res->type));
 	header(line, len, "Docker-Content-Digest", res->digest,
 	       sizeof(res->digest));

@@ -11,6 +11,7 @@
  *     main      pull NAME: what it says, what is printed
  *     pull      where from; manifest, configuration, layers, then the name
  *     layers    several at once, each from where it stopped   bars  how far
+ *     tags      what tags a name has there
  *     push, login
  *     registry  one registry: where it is, retries, the token
  *     auth      WWW-Authenticate and tokens      creds  who the user is there
@@ -70,6 +71,7 @@ struct http_res {
 	char challenge[2048]; /* WWW-Authenticate: Bearer, else the first */
 	unsigned retry_after_s; /* 0: not said */
 	char location[2048];	/* of what is to be asked next; absolute */
+	char link[2048];	/* Link, as it came */
 	char text[HTTP_ERROR_MAX]; /* the body of anything but 200 and 206 */
 };
 

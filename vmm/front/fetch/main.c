@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial-fetch - talks to registries, for vial.
  *
- *     vial-fetch pull DATADIR PLATFORM all|name NAME
+ *     vial-fetch pull DATADIR PLATFORM all|name one|tags NAME
  *     vial-fetch push DATADIR all|none one|tags IMAGE
  *     vial-fetch login HOST USER        the password is on stdin
  *     vial-fetch logout HOST
@@ -70,8 +70,9 @@ static int set_up(struct err *e)
 static int pull(char **argv, struct err *e)
 {
 	struct pull p = { .datadir = argv[2],
-			  .name = argv[5],
+			  .name = argv[6],
 			  .tries = tries,
+			  .all_tags = strcmp(argv[5], "tags") == 0,
 			  .quiet = strcmp(argv[4], "name") == 0 };
 
 	if (platform_parse(*argv[3] ? argv[3] : NULL, &p.platform, e) < 0)
@@ -117,7 +118,7 @@ static const struct verb {
 	int argc;
 	int (*run)(char **argv, struct err *e);
 } verbs[] = {
-	{ "pull", 6, pull },
+	{ "pull", 7, pull },
 	{ "push", 6, push },
 	{ "login", 4, login },
 	{ "logout", 3, logout },

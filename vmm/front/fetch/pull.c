@@ -6,6 +6,7 @@
 #include "fetch/confine.h"
 #include "fetch/layers.h"
 #include "fetch/registry.h"
+#include "fetch/tags.h"
 #include "image/gc.h"
 #include "image/load.h"
 #include "image/registries.h"
@@ -34,6 +35,7 @@ struct puller {
 	struct manifest_desc desc; /* of the image's own manifest */
 	struct digest pulled;	   /* what the name stands for there */
 	struct manifest manifest;
+	bool newer; /* something was not here, or another */
 };
 
 /* ---- down to the image ---- */
@@ -110,20 +112,34 @@ static void say_start(const struct puller *p)
 	fflush(stdout);
 }
 
-static void say_end(const struct puller *p, bool newer)
+static void say_digest(const struct puller *p)
+{
+	if (p->how->quiet)
+		return;
+	printf("Digest: %s\n", p->pulled.text);
+	fflush(stdout);
+}
+
+/* Of all tags the name stands without one. */
+static void say_end(const struct puller *p)
 {
 	const struct ref *r = &p->from->name;
 	char whole[REF_TEXT_MAX], shown[REF_TEXT_MAX];
+	const char *mark = "", *which = "";
 
-	ref_print(r, whole);
 	ref_print_familiar(r, shown);
+	if (p->how->all_tags) {
+		ref_print_name(r, whole);
+	} else {
+		ref_print(r, whole);
+		mark = *r->tag ? ":" : "@";
+		which = *r->tag ? r->tag : r->digest.text;
+	}
 	if (!p->how->quiet)
-		printf("Digest: %s\n"
-		       "Status: %s for %s%s%s\n",
-		       p->pulled.text,
-		       newer ? "Downloaded newer image" : "Image is up to date",
-		       shown, *r->tag ? ":" : "@",
-		       *r->tag ? r->tag : r->digest.text);
+		printf("Status: %s for %s%s%s\n",
+		       p->newer ? "Downloaded newer image"
+				: "Image is up to date",
+		       shown, mark, which);
 	printf("%s\n", whole);
 }
 
@@ -131,7 +147,7 @@ static void say_end(const struct puller *p, bool newer)
 
 /* The name is what the user wrote: with a tag and a digest, both are true, and
  * the tag alone would claim more than was asked. */
-static int name_it(struct puller *p, bool *newer, struct err *e)
+static int name_it(struct puller *p, struct err *e)
 {
 	char name[REF_TEXT_MAX];
 	struct ref r = p->from->name;
@@ -146,13 +162,13 @@ static int name_it(struct puller *p, bool *newer, struct err *e)
 	if (n < 0)
 		return n;
 	before = catalog_find(&c, name, &(struct err){ 0 });
-	*newer = before < 0 ||
-		 !digest_equal(&c.v[before].desc.digest, &p->desc.digest);
+	p->newer |= before < 0 ||
+		    !digest_equal(&c.v[before].desc.digest, &p->desc.digest);
 	catalog_fini(&c);
 	return load_name(&p->store, &p->desc, name, &p->pulled, &id, e);
 }
 
-static int pull(struct puller *p, bool *newer, struct err *e)
+static int pull(struct puller *p, struct err *e)
 {
 	manifest_fini(&p->manifest);
 	say_start(p);
@@ -161,7 +177,36 @@ static int pull(struct puller *p, bool *newer, struct err *e)
 	if (layers_fetch(&p->from->registry, &p->store, &p->manifest,
 			 p->how->quiet, e) < 0)
 		return -e->code;
-	return name_it(p, newer, e);
+	if (name_it(p, e) < 0)
+		return -e->code;
+	say_digest(p);
+	return 0;
+}
+
+/* The first that cannot be pulled is the end of it. */
+static int pull_tags(struct puller *p, struct err *e)
+{
+	struct ref *name = &p->from->name;
+	json_t *all, *tag;
+	size_t i;
+	int r = 0;
+
+	*name->tag = '\0';
+	all = tags_list(&p->from->registry, e);
+	if (!all)
+		return -e->code;
+	json_array_foreach(all, i, tag)
+	{
+		snprintf(name->tag, sizeof(name->tag), "%s",
+			 json_string_value(tag));
+		r = pull(p, e);
+		if (r < 0) {
+			err_wrap(e, "tag %.60s", name->tag);
+			break;
+		}
+	}
+	json_decref(all);
+	return r;
 }
 
 /* ---- where from ---- */
@@ -217,7 +262,7 @@ static bool is_local(int r)
 	return r == -ENOSPC || r == -EDQUOT || r == -ENOMEM || r == -EROFS;
 }
 
-static int try_all(struct puller *p, bool *newer, struct err *e)
+static int try_all(struct puller *p, struct err *e)
 {
 	int r = -ENOENT;
 
@@ -226,7 +271,7 @@ static int try_all(struct puller *p, bool *newer, struct err *e)
 
 		*e = (struct err){ 0 };
 		p->from = &p->sources[i];
-		r = pull(p, newer, e);
+		r = p->how->all_tags ? pull_tags(p, e) : pull(p, e);
 		if (r >= 0 || last || is_local(r))
 			break;
 		log_warn("%s%.100s: %s; asking %.100s",
@@ -237,7 +282,7 @@ static int try_all(struct puller *p, bool *newer, struct err *e)
 	return r < 0 ? err_wrap(e, "%.100s", p->how->name) : 0;
 }
 
-static int pull_from(struct puller *p, bool *newer, struct err *e)
+static int pull_from(struct puller *p, struct err *e)
 {
 	struct gc_stats st;
 	struct err ignored;
@@ -249,29 +294,41 @@ static int pull_from(struct puller *p, bool *newer, struct err *e)
 	if (r < 0)
 		return r;
 	store_trim(&p->store, PARTIAL_MAX, PARTIAL_AGE_S);
-	r = try_all(p, newer, e);
+	r = try_all(p, e);
 	/* What came of an image whose connection failed is there next time. */
 	if (r < 0 && !layers_may_resume(r))
 		(void)gc_run(&p->store, &st, NULL, NULL, &ignored);
 	return r;
 }
 
+static int check_bare(const char *name, struct err *e)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strchr(slash ? slash : name, ':') || strchr(name, '@')
+		     ? err_set(e, EINVAL,
+			       "tag can't be used with --all-tags/-a")
+		     : 0;
+}
+
 int pull_image(const struct pull *how, struct err *e)
 {
-	struct puller *p = calloc(1, sizeof(*p));
-	bool newer = false;
+	struct puller *p;
 	int r;
 
+	if (how->all_tags && check_bare(how->name, e) < 0)
+		return -e->code;
+	p = calloc(1, sizeof(*p));
 	if (!p)
 		return err_set(e, ENOMEM, "out of memory");
 	p->how = how;
 	r = store_open(&p->store, how->datadir, e);
 	if (r == 0) {
-		r = pull_from(p, &newer, e);
+		r = pull_from(p, e);
 		store_close(&p->store);
 	}
 	if (r == 0)
-		say_end(p, newer);
+		say_end(p);
 	for (size_t i = 0; i < p->nsources; i++)
 		registry_close(&p->sources[i].registry);
 	http_done();

@@ -13,6 +13,7 @@ struct pull {
 	struct platform platform;
 	unsigned tries; /* of a request in a row */
 	bool quiet; /* only the whole name is printed */
+	bool all_tags; /* each that the name has; it comes without one */
 };
 
 /* Prints what docker pull prints. Mirrors and searched registries are asked in
