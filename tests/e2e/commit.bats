@@ -142,10 +142,16 @@ echo more >>etc/motd'
 	# It goes on.
 	a=$(vial exec live /bin/sh -c 'stat -c %s /tmp/count')
 	wait_for 20 sh -c "[ \$('$VIAL' exec live stat -c %s /tmp/count) -gt $a ]"
+	# One that is paused stays so.
+	vial exec live /bin/sh -c 'echo three >/etc/three'
 	vial pause live
-	vrun -1 vial commit live
-	one_line paused unpause
+	vrun -0 vial commit live live:3
+	vrun -0 vial ps --format '{{.Status}}' -f name=live
+	[[ $output == *Paused* ]]
 	vial unpause live
+	vrun -0 vial exec live /bin/sh -c 'echo on >>/etc/three'
+	vrun -0 vial run --rm live:3 /bin/cat /etc/two /etc/three
+	[ "$output" = $'two\nthree' ]
 	vrun -0 vial run --rm live:2 /bin/cat /etc/one /etc/two
 	[ "$output" = $'one\ntwo' ]
 	vial rm -f live

@@ -63,6 +63,20 @@ C /srv'
 	grep -qx 'A /vol' <<<"$running"
 }
 
+@test "diff: a box that goes when it ends" {
+	vrun -0 vial run -d --rm --name jo "$IMAGE" sleep 1000
+	vrun -0 vial diff jo
+	[ -z "$output" ]
+	vrun -0 vial exec jo sh -c 'echo 1 >/one; rm /bin/ls'
+	vrun -0 vial diff jo
+	[ "$output" = $'C /bin\nD /bin/ls\nA /one' ]
+	vrun -0 vial commit jo of/rm
+	vrun -0 vial rmi of/rm
+	vrun -0 vial rm -f jo
+	rm -rf "$VIAL_DATADIR/images"
+	nothing_left
+}
+
 @test "diff: nothing, and what cannot be asked" {
 	vrun -0 vial create --name jo "$IMAGE" true
 	vrun -0 vial diff jo
@@ -79,11 +93,14 @@ C /srv'
 	vrun -0 vial run -d --name jo "$IMAGE" sleep 1000
 	vrun -0 vial diff jo
 	[ -z "$output$stderr" ]
+	vrun -0 vial exec jo sh -c 'echo 1 >/one'
 	vrun -0 vial pause jo
-	vrun -1 vial diff jo
-	one_line paused
+	vrun -0 vial diff jo
+	[ "$output" = "A /one" ]
+	vrun -0 vial inspect -f '{{.State.Status}}' jo
+	[ "$output" = paused ]
 	vrun -0 vial unpause jo
-	vrun -0 vial exec jo true
+	vrun -0 vial exec jo sh -c 'echo 2 >/two'
 	vrun -0 vial rm -f jo
 	nothing_left
 }

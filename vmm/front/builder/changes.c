@@ -66,10 +66,12 @@ static int add_written(struct boxmounts *m, const struct box *b,
 
 	if (fd < 0 && errno != ENOENT)
 		return err_sys(e, "disk of the box");
-	if (fd < 0 && info->brief && info->alive)
-		return err_set(e, ENOTSUP,
-			       "the disk of a box that goes when it ends has "
-			       "no name (start it without --rm)");
+	/* That of a box that goes when it ends has no name. */
+	if (fd < 0 && info->brief && info->alive) {
+		fd = keep_disk(b->dir, e);
+		if (fd < 0)
+			return fd;
+	}
 	if (fd < 0 || !is_used(fd))
 		return 0;
 	return add_disk(m, take_fd(&fd), true, e);
@@ -177,34 +179,54 @@ static int set_pause(const struct box *b, bool pause, struct err *e)
 	return keep_ask(b->dir, &m, e);
 }
 
+/* What a box that is paused has in memory only it can write down: it goes on
+ * for that moment. */
+static int read_held(const struct box *b, const struct box_info *info,
+		     const struct spec *s, const struct changes_how *how,
+		     struct err *e)
+{
+	bool paused = state_is(info, "paused"), pause = paused || how->pause;
+	struct hold h = { .open = false };
+	struct err ignored;
+	sigset_t all;
+	int r = 0;
+
+	/* Who interrupts us finds the box as it was. */
+	enders(&all);
+	if (paused) {
+		sigprocmask(SIG_BLOCK, &all, NULL);
+		r = set_pause(b, false, e);
+	}
+	if (r < 0)
+		return r;
+	r = hold_begin(&h, b->dir, HOLD_MS, e);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (pause && (r == 0 || paused)) {
+		int n = set_pause(b, true, r == 0 ? e : &ignored);
+
+		pause = n == 0;
+		r = r == 0 ? n : r;
+	}
+	if (r == 0) {
+		r = work(b, info, s, how, e);
+		if (pause && !paused)
+			(void)set_pause(b, false, &ignored);
+	}
+	hold_end(&h);
+	return r;
+}
+
 /* Its command may end meanwhile, and with it the box: what was frozen by then
  * is what is read. */
 static int read_running(const struct box *b, const struct box_info *info,
 			const struct spec *s, const struct changes_how *how,
 			struct err *e)
 {
-	struct hold h = { .open = false };
-	sigset_t all, was;
-	struct err ignored;
+	sigset_t was;
 	int r;
 
-	if (state_is(info, "paused"))
-		return err_set(
-			e, EBUSY,
-			"the box is paused: what it has in memory cannot "
-			"be written down (unpause it)");
-	if (hold_begin(&h, b->dir, HOLD_MS, e) < 0)
-		return -e->code;
-	/* Who interrupts us finds the box as it was. */
-	enders(&all);
-	sigprocmask(SIG_BLOCK, &all, &was);
-	r = how->pause ? set_pause(b, true, e) : 0;
-	if (r == 0) {
-		r = work(b, info, s, how, e);
-		if (how->pause)
-			(void)set_pause(b, false, &ignored);
-	}
-	hold_end(&h);
+	sigprocmask(SIG_BLOCK, NULL, &was);
+	r = read_held(b, info, s, how, e);
 	sigprocmask(SIG_SETMASK, &was, NULL);
 	return r;
 }

@@ -35,7 +35,8 @@ static void client_free(struct keep_client *c)
 	free(c);
 }
 
-static void send_answer(struct keep_client *c, Vial__Keep__Answer *a)
+/* fd -1: none goes along. */
+static void send_answer(struct keep_client *c, Vial__Keep__Answer *a, int fd)
 {
 	uint8_t out[PACKET_MAX];
 	size_t len;
@@ -46,8 +47,7 @@ static void send_answer(struct keep_client *c, Vial__Keep__Answer *a)
 		return;
 	vial__keep__answer__pack(a, out);
 	/* One that does not listen is noticed when it hangs up. */
-	if (send(c->watch.fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;
+	(void)passfd_send(c->watch.fd, out, len, &fd, fd >= 0);
 }
 
 void keep_answer(struct keep_client *c, int error, const char *message)
@@ -56,7 +56,14 @@ void keep_answer(struct keep_client *c, int error, const char *message)
 
 	a.error = (uint32_t)error;
 	a.message = (char *)(uintptr_t)(message ? message : "");
-	send_answer(c, &a);
+	send_answer(c, &a, -1);
+}
+
+void keep_answer_fd(struct keep_client *c, int fd)
+{
+	Vial__Keep__Answer a = VIAL__KEEP__ANSWER__INIT;
+
+	send_answer(c, &a, fd);
 }
 
 void keep_ended(struct keep *k, int status, bool oom_killed,
@@ -71,7 +78,7 @@ void keep_ended(struct keep *k, int status, bool oom_killed,
 	a.ended = &end;
 	for (struct keep_client *c = k->clients; c; c = c->next)
 		if (c->waits)
-			send_answer(c, &a);
+			send_answer(c, &a, -1);
 }
 
 static void drop_fds(int fd[KEEP_FDS])
@@ -230,4 +237,30 @@ int keep_ask(int boxdir, const Vial__Keep__Call *m, struct err *e)
 		r = err_set(e, (int)a->error, "%s", a->message);
 	vial__keep__answer__free_unpacked(a, NULL);
 	return r;
+}
+
+int keep_disk(int boxdir, struct err *e)
+{
+	Vial__Keep__Call m = VIAL__KEEP__CALL__INIT;
+	Vial__Keep__Nothing nothing = VIAL__KEEP__NOTHING__INIT;
+	autoclose int sock = keep_dial(boxdir, e), disk = -1;
+	Vial__Keep__Answer *a;
+	uint8_t buf[PACKET_MAX];
+	int r = 0;
+	ssize_t n;
+
+	m.op_case = VIAL__KEEP__CALL__OP_DISK;
+	m.disk = &nothing;
+	if (sock < 0 || keep_send(sock, &m, NULL, 0, e) < 0)
+		return -e->code;
+	n = passfd_recv(sock, buf, sizeof(buf), &disk, 1);
+	a = n <= 0 ? NULL : vial__keep__answer__unpack(NULL, (size_t)n, buf);
+	if (!a)
+		return err_set(e, EPIPE, "the box has ended");
+	if (a->error)
+		r = err_set(e, (int)a->error, "%s", a->message);
+	else if (disk < 0)
+		r = err_set(e, EBADMSG, "no disk came");
+	vial__keep__answer__free_unpacked(a, NULL);
+	return r < 0 ? r : take_fd(&disk);
 }

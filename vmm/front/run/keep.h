@@ -58,6 +58,8 @@ void keep_close(struct keep *k);
 
 /* error 0: done. */
 void keep_answer(struct keep_client *c, int error, const char *message);
+/* With a descriptor, which stays the caller's. */
+void keep_answer_fd(struct keep_client *c, int fd);
 /* To all who wait, once. */
 void keep_ended(struct keep *k, int status, bool oom_killed,
 		const char *message);
@@ -73,3 +75,5 @@ int keep_send(int fd, const Vial__Keep__Call *m, const int *fds, size_t nfds,
 Vial__Keep__Answer *keep_recv(int fd);
 /* One call and its answer: 0 or the error it came back with. */
 int keep_ask(int boxdir, const Vial__Keep__Call *m, struct err *e);
+/* The disk of a box that has no name for it, for reading. */
+int keep_disk(int boxdir, struct err *e);

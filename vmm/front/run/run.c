@@ -54,6 +54,16 @@ void run_tell(struct run *r, int status, const char *message)
 	r->how->started(r->how->arg, status, message);
 }
 
+/* A disk without a name is ours to hand out (serve.c). */
+static int run_keep_disk(struct run *r, const struct plan *plan, struct err *e)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", plan->overlay);
+	r->disk = open(path, O_RDONLY | O_CLOEXEC);
+	return r->disk < 0 ? err_sys(e, "disk of the box") : 0;
+}
+
 /* A box of our own, or the one we were given, with its disk. */
 static int run_take(struct run *r, struct plan *plan, struct box *b,
 		    struct box_info *info, struct err *e)
@@ -76,7 +86,9 @@ static int run_take(struct run *r, struct plan *plan, struct box *b,
 	r->launch.info = *info;
 	/* A brief box has a disk when somebody has copied into it before. */
 	mem = info->brief && faccessat(b->dir, "disk", F_OK, 0) < 0;
-	return plan_open_disk(plan, mem ? -1 : b->dir, e);
+	if (plan_open_disk(plan, mem ? -1 : b->dir, e) < 0)
+		return -e->code;
+	return mem ? run_keep_disk(r, plan, e) : 0;
 }
 
 /* The share outlives the plan: it is a child, and ends with the box. */
@@ -276,6 +288,7 @@ static void run_close(struct run *r)
 	run_record_end(r);
 	launch_end(&r->launch, &last);
 	forwards_close(&r->forwards);
+	auto_close_(&r->disk);
 	boxmounts_close(&r->mounts);
 	boxnet_close(&r->net);
 	run_monitor_ended(r, &last);
@@ -298,6 +311,7 @@ void run_box(const struct spec *s, struct report *report,
 			 .report = report,
 			 .detached = how->detached,
 			 .launch = LAUNCH_INIT,
+			 .disk = -1,
 			 .mounts = BOXMOUNTS_INIT,
 			 .net = BOXNET_INIT,
 			 .log = BOXLOG_INIT,

@@ -28,6 +28,7 @@ struct run {
 	struct loop loop;
 	struct signals signals;
 	struct launch launch;
+	int disk; /* what the box writes, for reading, without a name; or -1 */
 	struct boxmounts mounts;
 	struct boxnet net;
 	struct forwards forwards;

@@ -184,6 +184,14 @@ static void on_rename(struct run *r, struct keep_client *c, const char *name)
 	keep_answer(c, n < 0 ? -n : 0, n < 0 ? e.msg : NULL);
 }
 
+static void on_disk(const struct run *r, struct keep_client *c)
+{
+	if (r->disk < 0)
+		keep_answer(c, ENOENT, "its disk has a name");
+	else
+		keep_answer_fd(c, r->disk);
+}
+
 static void called(struct keep_client *c, const Vial__Keep__Call *m)
 {
 	struct run *r = run_of(c);
@@ -222,6 +230,9 @@ static void called(struct keep_client *c, const Vial__Keep__Call *m)
 		break;
 	case VIAL__KEEP__CALL__OP_WAIT:
 		c->waits = true;
+		break;
+	case VIAL__KEEP__CALL__OP_DISK:
+		on_disk(r, c);
 		break;
 	default:
 		keep_answer(c, ENOSYS, "this box's keeper does not know that");

@@ -68,6 +68,8 @@ static void called(struct keep_client *c, const Vial__Keep__Call *m)
 		on_attach(c);
 	if (m->op_case == VIAL__KEEP__CALL__OP_WAIT)
 		c->waits = true;
+	else if (m->op_case == VIAL__KEEP__CALL__OP_DISK && !t.error)
+		keep_answer_fd(c, t.dir);
 	else
 		keep_answer(c, t.error, t.error ? "so it is" : NULL);
 }
@@ -253,6 +255,34 @@ static void asks(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(status, 0);
 		assert_int_equal(t.op, VIAL__KEEP__CALL__OP_UNPAUSE);
+	}
+}
+
+static void disk_comes_along(void **state)
+{
+	const int errors[] = { 0, ENOSYS };
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct stat st[2];
+			int before = open_fds(), fd = keep_disk(t.dir, &e);
+
+			fstat(t.dir, &st[0]);
+			if (errors[i])
+				_exit(fd != -errors[i] || open_fds() != before);
+			_exit(fd < 0 || fstat(fd, &st[1]) < 0 ||
+			      st[0].st_ino != st[1].st_ino ||
+			      open_fds() != before + 1);
+		}
+		t.error = errors[i];
+		while (t.called <= i)
+			loop_once(&t.loop, 100);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
 	}
 }
 
@@ -522,11 +552,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		T(calls_and_answers),	   T(asks),
-		T(nobody_keeps),	   T(attach_brings_descriptors),
-		T(no_descriptor_stays),	   T(garbage_is_answered),
-		T(later_calls_are_called), T(the_end_is_told_to_those_who_wait),
-		T(too_many_clients),	   T(a_client_that_does_not_listen),
+		T(calls_and_answers),
+		T(asks),
+		T(disk_comes_along),
+		T(nobody_keeps),
+		T(attach_brings_descriptors),
+		T(no_descriptor_stays),
+		T(garbage_is_answered),
+		T(later_calls_are_called),
+		T(the_end_is_told_to_those_who_wait),
+		T(too_many_clients),
+		T(a_client_that_does_not_listen),
 		T(a_client_that_vanishes),
 	};
 
