@@ -306,6 +306,14 @@ list()	# DIR
 	vrun -0 vial pause jo
 	vrun -1 vial cp f jo:/f
 	one_line paused
+	# A guest that does not answer is given up.
+	vrun -0 vial unpause jo
+	vmm=$(monitor_pid "$(vial inspect -f '{{.Id}}' jo)")
+	kill -STOP "$vmm"
+	VIAL_ANSWER_TIMEOUT=2s vrun -1 vial cp f jo:/f
+	kill -CONT "$vmm"
+	one_line 'has not answered for 2 s'
+	vrun -0 vial cp f jo:/f
 	vrun -0 vial rm -f jo
 	# Killed while it is visited: nothing runs on, and it is as it was.
 	vrun -0 vial create --name jo "$IMAGE" cat /f

@@ -198,6 +198,21 @@ runs_not() { ! runs "$@"; }
 	wait $pid || status=$?
 	[ "$status" -eq 137 ]
 	wait_for 30 runs_not busy 'echo up'
+	# Nobody waits for a guest that does not answer to a signal.
+	"$VIAL" exec busy sh -c 'echo up; sleep 2345' >out 2>err 3>&- &
+	pid=$!
+	wait_for 60 grep -q up out
+	vmm=$(monitor_pid "$(vial inspect -f '{{.Id}}' busy)")
+	kill -STOP "$vmm"
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" -eq 125 ]
+	VIAL_ANSWER_TIMEOUT=2s vrun -125 vial exec busy true
+	kill -CONT "$vmm"
+	one_line 'the guest does not answer'
+	grep -q '^vial: the guest does not answer' err
+	wait_for 30 runs_not busy 2345
 	# A client that goes takes its command along, unless it need not wait.
 	for sig in HUP KILL; do
 		"$VIAL" exec busy sh -c 'echo up; sleep 4321' >out 3>&- &

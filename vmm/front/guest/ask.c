@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define PATIENCE_MS 60000
+
 struct ask {
 	struct loop loop;
 	struct guest guest;
@@ -116,4 +118,23 @@ int ask_stats(int boxdir, unsigned patience_ms, Vial__Agent__StatsReply *out,
 		vial__agent__process_list__free_unpacked(a.processes, NULL);
 	*out = a.stats;
 	return r;
+}
+
+int ask_alive(int boxdir, unsigned patience_ms, struct err *e)
+{
+	Vial__Agent__StatsReply ignored;
+
+	return ask_stats(boxdir, patience_ms, &ignored, e);
+}
+
+unsigned ask_patience_ms(void)
+{
+	const char *env = getenv("VIAL_ANSWER_TIMEOUT");
+	struct err ignored;
+	uint64_t ms;
+
+	if (env && parse_duration(env, &ms, &ignored) == 0 && ms > 0 &&
+	    ms <= INT32_MAX)
+		return (unsigned)ms;
+	return PATIENCE_MS;
 }

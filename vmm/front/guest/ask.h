@@ -13,3 +13,9 @@ int ask_processes(int boxdir, unsigned patience_ms,
 		  Vial__Agent__ProcessList **out, struct err *e);
 int ask_stats(int boxdir, unsigned patience_ms, Vial__Agent__StatsReply *out,
 	      struct err *e);
+/* Whether anybody is there. */
+int ask_alive(int boxdir, unsigned patience_ms, struct err *e);
+
+/* How long a guest may be silent before it is given up: VIAL_ANSWER_TIMEOUT, a
+ * minute if that is not set. */
+unsigned ask_patience_ms(void);

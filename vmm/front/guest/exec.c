@@ -2,6 +2,7 @@
 #include "guest/exec.h"
 
 #include "base/auto.h"
+#include "guest/ask.h"
 #include "guest/guest.h"
 #include "spec/signals.h"
 #include "guest/stdio.h"
@@ -12,15 +13,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A signal is for the command. But who sends one wants an end: a guest that
+ * does not answer some seconds later is not waited for. */
+#define ANSWER_MS 5000
+#define PATIENCE_MS 5000
+
 struct exec {
 	const struct spec *spec;
+	const struct box *box;
 	struct report *report;
 	struct loop loop;
 	struct guest guest;
 	struct signals signals;
+	struct timer asked;
 	struct stdio io;
 	uint64_t key;
 	bool started, exited, over;
+	bool told; /* of a signal */
 	unsigned interrupts;
 };
 
@@ -93,6 +102,38 @@ static void got_signal(struct signals *s, int signo)
 	}
 	guest_signal(&x->guest, x->key, signo,
 		     signo == SIGINT || signo == SIGQUIT);
+	x->told = true;
+	timer_set(&x->asked, ANSWER_MS);
+}
+
+static bool is_paused(const struct exec *x)
+{
+	struct box_info info;
+	struct err ignored;
+
+	return state_read(x->box, &info, &ignored) == 0 &&
+	       state_is(&info, "paused");
+}
+
+/* It is late for the command to start, or for its end by a signal. */
+static void asked(struct timer *t)
+{
+	struct exec *x = container_of(t, struct exec, asked);
+	unsigned patience_ms = x->told ? PATIENCE_MS : ask_patience_ms() / 2;
+	struct err e;
+
+	if (x->exited || x->over || !x->guest.open || (x->started && !x->told))
+		return;
+	if (ask_alive(x->box->dir, patience_ms, &e) == 0 || e.code != ETIME ||
+	    (!x->told && is_paused(x))) {
+		if (!x->started)
+			timer_set(&x->asked, ask_patience_ms() / 2);
+		return;
+	}
+	report_end(x->report, REPORT_ERROR, STATUS_VIAL,
+		   "the guest does not answer%s (vial kill ends it)",
+		   x->started ? "; the command may go on in it" : "");
+	x->over = true;
 }
 
 static int exec_start(struct exec *x, const struct box *b, struct err *e)
@@ -110,13 +151,15 @@ static int exec_start(struct exec *x, const struct box *b, struct err *e)
 
 	x->guest.heard = heard;
 	x->guest.lost = lost;
-	if (signals_open(&x->signals, &x->loop, got_signal, e) < 0 ||
+	if (timer_init(&x->asked, &x->loop, "asked", asked, e) < 0 ||
+	    signals_open(&x->signals, &x->loop, got_signal, e) < 0 ||
 	    guest_open(&x->guest, &x->loop, b->dir, e) < 0)
 		return -e->code;
 	if (s->tty && term_size(&size))
 		how.size = &size;
 	if (guest_exec(&x->guest, x->key, s, &how, e) < 0)
 		return -e->code;
+	timer_set(&x->asked, ask_patience_ms() / 2);
 	return s->detach ? 0
 			 : stdio_open(&x->io, &x->loop, b->dir, x->key, &c, e);
 }
@@ -130,7 +173,9 @@ static bool done(const struct exec *x)
 
 void exec_run(const struct box *b, const struct spec *s, struct report *report)
 {
-	struct exec x = { .spec = s, .report = report, .io = STDIO_INIT };
+	struct exec x = {
+		.spec = s, .box = b, .report = report, .io = STDIO_INIT
+	};
 	struct err e = { 0 };
 	int r;
 
@@ -151,5 +196,6 @@ void exec_run(const struct box *b, const struct spec *s, struct report *report)
 	stdio_fini(&x.io);
 	guest_close(&x.guest);
 	signals_close(&x.signals);
+	timer_fini(&x.asked, &x.loop);
 	loop_fini(&x.loop);
 }

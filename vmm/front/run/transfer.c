@@ -2,7 +2,9 @@
 #include "run/transfer.h"
 
 #include "base/auto.h"
+#include "base/fd.h"
 #include "box/report.h"
+#include "guest/ask.h"
 #include "run/transfer_priv.h"
 #include "run/visit.h"
 
@@ -76,15 +78,54 @@ static bool done(const struct work *w)
 	return w->answered && !w->copy.running;
 }
 
+static bool is_paused(const struct work *w)
+{
+	struct box_info info;
+	struct err ignored;
+
+	return w->box && state_read(w->box, &info, &ignored) == 0 &&
+	       state_is(&info, "paused");
+}
+
+/* Nothing has happened for a while. A slow disk or a user may be the reason,
+ * and a pause; a guest that is none the less there says so when it is asked. */
+static int still_there(struct work *w, unsigned patience_ms, struct err *e)
+{
+	if (is_paused(w))
+		return 0;
+	if (ask_alive(w->boxdir, patience_ms, e) == 0 || is_paused(w)) {
+		*e = (struct err){ 0 };
+		return 0;
+	}
+	if (e->code == ETIME)
+		return err_set(e, ETIME,
+			       "the guest has not answered for %u s (vial kill "
+			       "ends it)",
+			       2 * patience_ms / 1000);
+	return -e->code;
+}
+
 static int wait_for(struct work *w, struct err *e)
 {
+	unsigned half = ask_patience_ms() / 2;
+	uint64_t moved = 0, since = now_us();
+
 	while (!done(w)) {
-		int r = loop_once(w->loop, w->copy.running ? TICK_MS : -1);
+		int r = loop_once(w->loop, TICK_MS);
 
 		if (r < 0)
 			return err_set(e, -r, "wait: %s", strerror(-r));
 		if (w->copy.running && w->t->moved)
 			w->t->moved(w->t->arg, work_moved(w), w->total);
+		if (w->copy.running && work_moved(w) != moved) {
+			moved = work_moved(w);
+			since = now_us();
+		}
+		if (now_us() - since < half * 1000ull)
+			continue;
+		if (still_there(w, half, e) < 0)
+			return -e->code;
+		since = now_us();
 	}
 	if (w->failed.code) {
 		*e = w->failed;
@@ -271,7 +312,7 @@ static int work_do(struct work *w, struct err *e)
 
 static int in_running(struct transfer *t, const struct box *b, struct err *e)
 {
-	struct work w = { .t = t, .boxdir = b->dir };
+	struct work w = { .t = t, .box = b, .boxdir = b->dir };
 	struct loop loop;
 	int r = loop_init(&loop, NULL, e);
 

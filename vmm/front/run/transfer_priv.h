@@ -31,6 +31,7 @@ struct work {
 	struct loop *loop;
 	struct guest agent;
 	int boxdir;
+	const struct box *box;	       /* NULL: it is visited */
 	const struct run_visit *visit; /* NULL: the box runs */
 	uint64_t key;		       /* of what the agent was asked */
 	bool answered;
