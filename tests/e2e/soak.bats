@@ -6,6 +6,7 @@
 #
 #   SOAK_OPS=30      operations
 #   SOAK_SEED=1      another order of them, and of deaths
+#   SOAK_JOURNAL=F   what is done and what comes of it, to be read meanwhile
 
 # shellcheck disable=SC2016,SC2154 # expanded in the guest; run sets variables
 load clients
@@ -14,7 +15,7 @@ setup() {
 	clients_setup
 	# Once in some hundred guests one does not come up in the emulated host;
 	# that is an end like others, and none that a client waits for for ever.
-	export VIAL_BOOT_TIMEOUT=60s
+	export VIAL_BOOT_TIMEOUT=60s VIAL_ANSWER_TIMEOUT=60s
 }
 teardown() { clients_teardown; }
 
@@ -121,10 +122,11 @@ murder()
 	return 0
 }
 
-# It ends in time, by itself or killed by us; no fault of its own.
+# It ends in time, by itself or killed by us; no fault of its own. A copy may
+# wait for a boot, an answer and the end, each as long as it may take.
 ended()
 {
-	local end=$((SECONDS + 100))
+	local end=$((SECONDS + 200))
 	while kill -0 "$pid" 2>/dev/null; do
 		if [[ $SECONDS -ge $end ]]; then
 			echo "this hangs:"
@@ -150,9 +152,10 @@ ended()
 	RANDOM=$seed
 	mkdir shared
 	echo data >shared/file
+	[[ -z ${SOAK_JOURNAL:-} ]] || ln -s "$SOAK_JOURNAL" journal
 	: >journal
 	for i in $(seq "$count"); do
-		echo -n "$i " >>journal
+		echo -n "$SECONDS s: $i " >>journal
 		operation
 		[ $((RANDOM % 3)) -ne 0 ] || murder
 		if ! ended || { [ $((i % 10)) -eq 0 ] && ! truth; }; then
