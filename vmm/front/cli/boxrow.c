@@ -267,11 +267,14 @@ bool boxrow_mounts(const struct boxrow *r, const struct filter *f)
 
 	if (!filter_has(f, "volume"))
 		return true;
-	json_array_foreach(
-		r->mounts, i,
-		m) if (filter_is(f, "volume", source(m)) ||
-		       filter_is(f, "volume",
-				 json_string_value(json_object_get(
-					 m, "Destination")))) return true;
+	json_array_foreach(r->mounts, i, m)
+	{
+		const char *at =
+			json_string_value(json_object_get(m, "Destination"));
+
+		if (filter_is(f, "volume", source(m)) ||
+		    filter_is(f, "volume", at))
+			return true;
+	}
 	return false;
 }

@@ -98,10 +98,12 @@ static int check_registry(json_t *o, struct err *e)
 		   strncmp(text_of(o, "prefix"), "*.", 2) != 0) {
 		json_object_set(o, "location", json_object_get(o, "prefix"));
 	}
-	json_array_foreach(mirrors, i,
-			   m) if (check_mirror(m, e) <
-				  0) return err_wrap(e, "registry %.80s",
-						     text_of(o, "prefix"));
+	json_array_foreach(mirrors, i, m)
+	{
+		if (check_mirror(m, e) < 0)
+			return err_wrap(e, "registry %.80s",
+					text_of(o, "prefix"));
+	}
 	return 0;
 }
 
@@ -110,13 +112,13 @@ static int check_search(json_t *list, struct err *e)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(
-		list, i,
-		v) if (!json_is_string(v) ||
-		       !*json_string_value(
-			       v)) return err_set(e, EINVAL,
-						  "unqualified-search-registries is no "
-						  "list of names");
+	json_array_foreach(list, i, v)
+	{
+		if (!json_is_string(v) || !*json_string_value(v))
+			return err_set(e, EINVAL,
+				       "unqualified-search-registries is no "
+				       "list of names");
+	}
 	return 0;
 }
 
