@@ -55,7 +55,11 @@ hello='hello from the world'
 	vrun -0 guest --network nat --egress-log egress.log "
 		get web.test; get $OUT; get $META; get $LAN; get $IN
 		get lan.test
-		get \$(ip route | awk '/default/ { print \$3 }')"
+		get \$(ip route | awk '/default/ { print \$3 }')
+		for a in $OUT6 $IN6 fd00::1 64:ff9b::a00:1 \
+			\$(ip -6 route | awk '/default/ { print \$3 }'); do
+			get [\$a]
+		done"
 	cat egress.log
 	[ "${lines[0]}" = "$hello" ]
 	[ "${lines[1]}" = "$hello" ]
@@ -64,6 +68,10 @@ hello='hello from the world'
 	[ "${lines[4]}" = "no $IN" ]
 	[ "${lines[5]}" = "no lan.test" ]
 	[[ ${lines[6]} == "no 10."* ]]
+	[ "${lines[7]}" = "$hello" ]
+	for i in 8 9 10 11; do
+		[[ ${lines[i]} == "no ["* ]]
+	done
 	[ "$(logged '.event == "name" and .name == "lan.test"' \
 		'.removed[0] // empty' | sort -u)" = $LAN ]
 	[ "$(logged '.event == "refused"' .address | head -n 3)" = \
@@ -142,6 +150,13 @@ $hello" ]
 }
 
 @test "egress: private addresses that the list names" {
+	vrun -0 guest --network nat --egress "[$OUT6]:80,six.test:81" "
+		get six.test; get [$OUT6]; get $OUT
+		timeout 8 nc -w 3 $OUT6 82 </dev/null || echo no port"
+	[ "$output" = "$hello
+$hello
+no $OUT
+no port" ]
 	vrun -0 guest --network nat --egress "all,$LAN:80/tcp" "
 		get $LAN; get lan.test; get web.test; get $META"
 	[ "$output" = "$hello
@@ -189,6 +204,13 @@ no $META
 		# By a way of its own to what is closed.
 		ip route add $META via \$gw; ip route add $LAN via \$gw
 		get $META; get $LAN
+		# By IPv6, as somebody else and as a router.
+		ip addr add $IN6/128 dev eth0
+		ip route add $OUT6 via \$(ip -6 route |
+			awk '/default/ { print \$3 }') dev eth0 src $IN6
+		timeout 3 wget -qO- http://[$OUT6]/hello || echo no source
+		ip route del $OUT6; ip addr del $IN6/128 dev eth0
+		get [$OUT6]
 		# Another card.
 		ip link set eth0 address 02:11:22:33:44:55
 		timeout 5 wget -qO- http://$OUT/hello || echo no card"
@@ -199,6 +221,8 @@ no source
 $hello
 no $META
 no $LAN
+no source
+$hello
 no card" ]
 	vrun -0 inside other "get $OUT; get 127.0.0.1"
 	[ "$output" = "$hello"$'\nmine' ]

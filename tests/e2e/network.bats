@@ -26,11 +26,17 @@ reaches()	# MODE
 		cat /etc/resolv.conf
 		wget -qO- http://$OUT/hello
 		wget -qO- http://web.test/hello
-		wget -qO- http://web.test/large | sha256sum"
+		wget -qO- http://web.test/large | sha256sum
+		wget -qO- http://six.test/hello
+		wget -qO- 'http://[$OUT6]/large' | sha256sum"
 	[[ ${lines[0]} == 'nameserver 10.'* ]]
 	[ "${lines[1]}" = 'hello from the world' ]
 	[ "${lines[2]}" = 'hello from the world' ]
 	[ "${lines[3]}" = "$(sha256sum <"$BATS_FILE_TMPDIR/www/large")" ]
+	[ "${lines[4]}" = 'hello from the world' ]
+	[ "${lines[5]}" = "${lines[3]}" ]
+	vrun -0 net inspect -f '{{.NetworkSettings.GlobalIPv6Address}}' job
+	[[ $output == fd76:6961:6c00:*::7 ]]
 	vrun -0 net port job 53
 	[[ $output == 127.0.0.1:* ]]
 	port=$output

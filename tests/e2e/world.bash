@@ -8,10 +8,11 @@
 IN=198.51.100.1 OUT=198.51.100.2
 # pasta or passt, with avx2 or without. pgrep complains of longer patterns.
 PASTA='pas(ta|st).*'
+IN6=2001:db8:77::1 OUT6=2001:db8:77::2
 
 world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
 
-# Links, a name server that knows web.test (and what the options WORLD_DNS of
+# Links, a name server that knows web.test and, by IPv6 alone, six.test (and what the options WORLD_DNS of
 # dnsmasq have), and a web server.
 world_up()
 {
@@ -21,20 +22,26 @@ world_up()
 	ip link add vt0 netns vt-user type veth peer name vt0 netns vt-world
 	ip -n vt-user addr add $IN/24 dev vt0
 	ip -n vt-world addr add $OUT/24 dev vt0
+	ip -n vt-user addr add $IN6/64 dev vt0 nodad
+	ip -n vt-world addr add $OUT6/64 dev vt0 nodad
 	for ns in vt-user vt-world; do
 		ip -n $ns link set lo up
 		ip -n $ns link set vt0 up
 	done
 	ip -n vt-user route add default via $OUT
-	ip netns exec vt-user sysctl -qw net.ipv4.ip_forward=1
+	ip -n vt-user route add default via $OUT6
+	ip netns exec vt-user sysctl -qw net.ipv4.ip_forward=1 \
+		net.ipv6.conf.all.forwarding=1
 	mkdir -p "$BATS_FILE_TMPDIR/www" /etc/netns/vt-user
 	echo "nameserver $OUT" >/etc/netns/vt-user/resolv.conf
 	echo "hello from the world" >"$BATS_FILE_TMPDIR/www/hello"
 	"$E/tool" noise 5 3000000 >"$BATS_FILE_TMPDIR/www/large"
 	world_run busybox httpd -f -p $OUT:80 -h "$BATS_FILE_TMPDIR/www"
+	world_run busybox httpd -f -p "[$OUT6]:80" -h "$BATS_FILE_TMPDIR/www"
 	world_run dnsmasq -k -C /dev/null --no-resolv --no-hosts \
 		--bind-interfaces --listen-address=$OUT --pid-file= \
-		--user=root --address=/web.test/$OUT "${WORLD_DNS[@]}"
+		--user=root --address=/web.test/$OUT \
+		--address=/six.test/$OUT6 "${WORLD_DNS[@]}"
 	ip netns exec vt-user busybox httpd -f -p 127.0.0.1:80 \
 		-h "$BATS_FILE_TMPDIR/www" 3>&- &
 	echo $! >>"$BATS_FILE_TMPDIR/pids"

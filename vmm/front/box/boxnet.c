@@ -257,13 +257,20 @@ void boxnet_setup(const struct boxnet *n, const struct spec *s,
 	r->address.address = bytes(i->guest, sizeof(i->guest));
 	r->address.prefix = i->prefix;
 	r->addresses[0] = &r->address;
-	r->gateway = bytes(i->gateway, sizeof(i->gateway));
+	r->gateways[0] = bytes(i->gateway, sizeof(i->gateway));
 	r->link.mac = bytes(i->mac, sizeof(i->mac));
 	r->link.mtu = i->mtu;
+	if (i->prefix6) {
+		vial__agent__address__init(&r->address6);
+		r->address6.address = bytes(i->guest6, sizeof(i->guest6));
+		r->address6.prefix = i->prefix6;
+		r->addresses[1] = &r->address6;
+		r->gateways[1] = bytes(i->gateway6, sizeof(i->gateway6));
+	}
 	r->link.addresses = r->addresses;
-	r->link.n_addresses = 1;
-	r->link.gateways = &r->gateway;
-	r->link.n_gateways = 1;
+	r->link.n_addresses = i->prefix6 ? 2 : 1;
+	r->link.gateways = r->gateways;
+	r->link.n_gateways = i->prefix6 ? 2 : 1;
 	r->links[0] = &r->link;
 	m->links = r->links;
 	m->n_links = 1;

@@ -61,9 +61,9 @@ bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd);
 /* Messages that point into the spec, n and each other; freed as one. */
 struct boxnet_setup {
 	Vial__Agent__Link link, *links[1];
-	Vial__Agent__Address address, *addresses[1];
+	Vial__Agent__Address address, address6, *addresses[2];
 	Vial__Agent__Resolver resolver;
-	ProtobufCBinaryData gateway;
+	ProtobufCBinaryData gateways[2];
 	char dns[NETINFO_TEXT], *servers[1];
 };
 

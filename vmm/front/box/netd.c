@@ -215,6 +215,16 @@ static bool copy4(uint8_t to[4], const ProtobufCBinaryData *from)
 	return from->len == 4;
 }
 
+static void take_six(struct netinfo *i, const Vial__Net__Family *f)
+{
+	if (f->guest.len != sizeof(i->guest6) ||
+	    f->gateway.len != sizeof(i->gateway6))
+		return;
+	memcpy(i->guest6, f->guest.data, sizeof(i->guest6));
+	memcpy(i->gateway6, f->gateway.data, sizeof(i->gateway6));
+	i->prefix6 = f->prefix;
+}
+
 static int take_ports(struct spec_ports *p, const Vial__Net__Answer *a,
 		      struct err *e)
 {
@@ -246,6 +256,8 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 	    !copy4(i->resolver, &f->resolver))
 		return err_set(e, EPROTO, "vial-netd gave half an answer");
 	i->prefix = f->prefix;
+	if (a->n_families > 1)
+		take_six(i, a->families[1]);
 	i->mtu = a->mtu;
 	snprintf(n->warning, sizeof(n->warning), "%s", a->warning);
 	return take_ports(&i->ports, a, e);

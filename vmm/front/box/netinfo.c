@@ -20,6 +20,12 @@ char *netinfo_dotted(const uint8_t raw[4], char *out)
 	return out;
 }
 
+char *netinfo_colons(const uint8_t raw[16], char *out)
+{
+	inet_ntop(AF_INET6, raw, out, NETINFO_TEXT);
+	return out;
+}
+
 char *netinfo_mac(const struct netinfo *n, char *out)
 {
 	const uint8_t *m = n->mac;
@@ -40,7 +46,18 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 			      netinfo_dotted(n->resolver, text[3]), "prefix",
 			      (int)n->prefix, "mtu", (int)n->mtu, "ports",
 			      spec_json_ports(&n->ports));
-	autofree char *json = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	autofree char *json;
+
+	if (o && n->prefix6) {
+		json_object_set_new(
+			o, "guest6",
+			json_string(netinfo_colons(n->guest6, text[0])));
+		json_object_set_new(
+			o, "gateway6",
+			json_string(netinfo_colons(n->gateway6, text[0])));
+		json_object_set_new(o, "prefix6", json_integer(n->prefix6));
+	}
+	json = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);
 	if (!json)
@@ -48,12 +65,12 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 	return state_put(b, FILE_NAME, json, e);
 }
 
-static void get4(const json_t *o, const char *key, uint8_t raw[4])
+static void get(const json_t *o, const char *key, int family, uint8_t *raw)
 {
 	const char *text = json_string_value(json_object_get(o, key));
 
-	if (!text || inet_pton(AF_INET, text, raw) != 1)
-		memset(raw, 0, 4);
+	if (!text || inet_pton(family, text, raw) != 1)
+		memset(raw, 0, family == AF_INET ? 4 : 16);
 }
 
 void netinfo_read(struct netinfo *n, const struct box *b)
@@ -76,9 +93,13 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 	if (!mac || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1],
 			   &m[2], &m[3], &m[4], &m[5]) != NETINFO_MAC)
 		memset(m, 0, NETINFO_MAC);
-	get4(o, "guest", n->guest);
-	get4(o, "gateway", n->gateway);
-	get4(o, "resolver", n->resolver);
+	get(o, "guest", AF_INET, n->guest);
+	get(o, "gateway", AF_INET, n->gateway);
+	get(o, "resolver", AF_INET, n->resolver);
+	get(o, "guest6", AF_INET6, n->guest6);
+	get(o, "gateway6", AF_INET6, n->gateway6);
+	n->prefix6 =
+		(unsigned)json_integer_value(json_object_get(o, "prefix6"));
 	n->prefix = (unsigned)json_integer_value(json_object_get(o, "prefix"));
 	n->mtu = (unsigned)json_integer_value(json_object_get(o, "mtu"));
 	json_array_foreach(json_object_get(o, "ports"), i, port)

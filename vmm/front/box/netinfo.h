@@ -19,6 +19,9 @@ struct netinfo {
 	uint8_t mac[NETINFO_MAC];
 	uint8_t guest[4], gateway[4], resolver[4]; /* network order */
 	unsigned prefix;
+	/* The same of IPv6; prefix6 0: it has none. */
+	uint8_t guest6[16], gateway6[16];
+	unsigned prefix6;
 	unsigned mtu;
 	struct spec_ports ports; /* with the host's numbers */
 };
@@ -30,4 +33,6 @@ void netinfo_fini(struct netinfo *n);
 
 /* "192.0.2.1", into out of NETINFO_TEXT bytes. */
 char *netinfo_dotted(const uint8_t raw[4], char *out);
+/* "2001:db8::1" */
+char *netinfo_colons(const uint8_t raw[16], char *out);
 char *netinfo_mac(const struct netinfo *n, char *out);

@@ -344,23 +344,32 @@ void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
 {
 	bool is = n->prefix > 0;
 	char guest[NETINFO_TEXT] = "", gateway[NETINFO_TEXT] = "";
-	char mac[NETINFO_TEXT] = "";
+	char mac[NETINFO_TEXT] = "", guest6[NETINFO_TEXT] = "";
+	char gateway6[NETINFO_TEXT] = "";
 	json_t *one, *o, *all = json_object();
 
 	if (is) {
 		netinfo_dotted(n->guest, guest);
 		netinfo_dotted(n->gateway, gateway);
 		netinfo_mac(n, mac);
-		one = json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress", guest,
-				"Gateway", gateway, "IPPrefixLen",
-				(int)n->prefix, "MacAddress", mac, "Aliases");
+		if (n->prefix6) {
+			netinfo_colons(n->guest6, guest6);
+			netinfo_colons(n->gateway6, gateway6);
+		}
+		one = json_pack("{s:s s:s s:i s:s s:s s:i s:s s:[]}",
+				"IPAddress", guest, "Gateway", gateway,
+				"IPPrefixLen", (int)n->prefix,
+				"GlobalIPv6Address", guest6, "IPv6Gateway",
+				gateway6, "GlobalIPv6PrefixLen",
+				(int)n->prefix6, "MacAddress", mac, "Aliases");
 		json_object_set_new(all, *n->network ? n->network : n->mode,
 				    one);
 	}
-	o = json_pack("{s:s s:s s:i s:s s:o s:o}", "IPAddress", guest,
-		      "Gateway", gateway, "IPPrefixLen", (int)n->prefix,
-		      "MacAddress", mac, "Ports",
-		      is ? portrow_ports(&n->ports, s) : json_object(),
+	o = json_pack("{s:s s:s s:i s:s s:s s:i s:s s:o s:o}", "IPAddress",
+		      guest, "Gateway", gateway, "IPPrefixLen", (int)n->prefix,
+		      "GlobalIPv6Address", guest6, "IPv6Gateway", gateway6,
+		      "GlobalIPv6PrefixLen", (int)n->prefix6, "MacAddress", mac,
+		      "Ports", is ? portrow_ports(&n->ports, s) : json_object(),
 		      "Networks", all);
 	json_object_set_new(box, "NetworkSettings", o);
 }

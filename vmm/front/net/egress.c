@@ -99,6 +99,9 @@ static enum resolver_verdict judge(void *ctx, const struct dns_query *q,
 		egresslog_name(&eg->log, &n);
 		return RESOLVER_DENY;
 	}
+	/* An address that nothing leads to only costs time. */
+	if (q->type == DNS_AAAA && eg->conf.guest6.len == 0)
+		return RESOLVER_EMPTY;
 	/* They may carry addresses, which nobody would open. */
 	if (q->type == DNS_SVCB || q->type == DNS_HTTPS)
 		return RESOLVER_EMPTY;

@@ -6,6 +6,7 @@
 #include "net/lan.h"
 #include "net/link.h"
 #include "net/netns.h"
+#include "net/six.h"
 #include "net/tap.h"
 
 #include <errno.h>
@@ -43,6 +44,11 @@ static int make_pair(const struct host_job *j, pid_t box, struct err *e)
 		r = link_route(sk, j->link,
 			       a->prefix == 32 ? a->guest : a->guest & ~1u,
 			       a->prefix, a->up, e);
+	if (r == 0 && a->six)
+		r = link_address6(sk, j->link, &a->host6, SIX_BITS, e);
+	if (r == 0 && a->six)
+		r = link_route6(sk, j->link, &a->gateway6, SIX_BITS, &a->up6,
+				e);
 	link_close(sk);
 	return r;
 }

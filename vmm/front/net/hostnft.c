@@ -34,6 +34,52 @@ static void put_ports(FILE *f, const struct ports *p, const char *guest)
 	}
 }
 
+static const char *six(const struct in6_addr *a, char text[INET6_ADDRSTRLEN])
+{
+	inet_ntop(AF_INET6, a, text, INET6_ADDRSTRLEN);
+	return text;
+}
+
+/* Who is whose neighbour has to be asked; without IPv6 there is none of it. */
+static void put_six(FILE *f, const char *link, const struct addr_plan *a)
+{
+	char guest[INET6_ADDRSTRLEN], up[INET6_ADDRSTRLEN];
+
+	if (!a->six) {
+		fprintf(f,
+			"chain passing6 {\n"
+			"type filter hook forward priority filter\n"
+			"iifname \"%s\" meta nfproto ipv6 drop\n}\n",
+			link);
+		return;
+	}
+	six(&a->guest6, guest);
+	six(&a->up6, up);
+	fprintf(f,
+		"chain leaving6 {\n"
+		"type nat hook postrouting priority srcnat\n"
+		"oifname != \"%s\" ip6 saddr { %s, %s } masquerade\n}\n"
+		"chain passing6 {\n"
+		"type filter hook forward priority filter\n"
+		"iifname \"%s\" meta nfproto ipv6 ip6 saddr != { %s, %s } "
+		"drop\n}\n",
+		link, guest, up, link, guest, up);
+}
+
+/* Before to_host drops the rest. */
+static void put_host6(FILE *f, const char *link, const struct addr_plan *a)
+{
+	char guest[INET6_ADDRSTRLEN], up[INET6_ADDRSTRLEN];
+
+	if (a->six)
+		fprintf(f,
+			"iifname \"%s\" icmpv6 type { nd-neighbor-solicit, "
+			"nd-neighbor-advert } ip6 hoplimit 255 accept\n"
+			"iifname \"%s\" ip6 saddr { %s, %s } icmpv6 type "
+			"echo-request accept\n",
+			link, link, six(&a->guest6, guest), six(&a->up6, up));
+}
+
 /*
  * coming, own	ports of the host become the guest's, also for the host itself
  * leaving	what the box sends goes out under the host's address; who comes
@@ -41,6 +87,7 @@ static void put_ports(FILE *f, const struct ports *p, const char *guest)
  * to_host	the box is not the host's guest: no new connection to it, and
  *		nothing that calls itself the loopback's
  * passing	nor that of another box
+ * ...6		the same
  */
 char *hostnft_text(const char *name, const char *link,
 		   const struct addr_plan *a, const struct ports *p)
@@ -74,15 +121,18 @@ char *hostnft_text(const char *name, const char *link,
 		"type filter hook input priority filter\n"
 		"iifname \"%s\" ct state established,related accept\n"
 		"iifname \"%s\" ip saddr { %s, %s } icmp type echo-request "
-		"accept\n"
-		"iifname \"%s\" drop\n}\n",
-		link, link, guest, up, link);
+		"accept\n",
+		link, link, guest, up);
+	put_host6(f, link, a);
 	fprintf(f,
+		"iifname \"%s\" drop\n}\n"
 		"chain passing {\n"
 		"type filter hook forward priority filter\n"
 		"iifname \"%s\" ct state new oifname \"vl*\" drop\n"
-		"iifname \"%s\" ip saddr != { %s, %s } drop\n}\n}\n",
-		link, link, guest, up);
+		"iifname \"%s\" ip saddr != { %s, %s } drop\n}\n",
+		link, link, link, guest, up);
+	put_six(f, link, a);
+	fprintf(f, "}\n");
 	if (fclose(f) == 0)
 		return text;
 	free(text);

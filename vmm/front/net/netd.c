@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/passfd.h"
 #include "net/seal.h"
+#include "net/six.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -83,8 +84,8 @@ static void put4(ProtobufCBinaryData *to, uint8_t raw[4], in_addr_t a)
 	*to = (ProtobufCBinaryData){ sizeof(net), raw };
 }
 
-static void put_family(Vial__Net__Family *f, struct raw *r,
-		       const struct addr_plan *a)
+static void put_four(Vial__Net__Family *f, struct raw *r,
+		     const struct addr_plan *a)
 {
 	vial__net__family__init(f);
 	put4(&f->guest, r->guest, a->guest);
@@ -93,16 +94,31 @@ static void put_family(Vial__Net__Family *f, struct raw *r,
 	f->prefix = a->prefix;
 }
 
+static ProtobufCBinaryData bytes(struct in6_addr *a)
+{
+	return (ProtobufCBinaryData){ sizeof(*a), a->s6_addr };
+}
+
+static void put_six(Vial__Net__Family *f, struct addr_plan *a)
+{
+	vial__net__family__init(f);
+	f->guest = bytes(&a->guest6);
+	f->gateway = bytes(&a->gateway6);
+	f->resolver = bytes(&a->gateway6);
+	f->prefix = SIX_BITS;
+}
+
 int netd_answer(struct netd *n, struct err *e)
 {
 	Vial__Net__Answer a = VIAL__NET__ANSWER__INIT;
-	Vial__Net__Family four, *families[1] = { &four };
+	Vial__Net__Family four, six, *families[2] = { &four, &six };
 	struct raw raw;
 	int r;
 
-	put_family(&four, &raw, &n->addr);
+	put_four(&four, &raw, &n->addr);
+	put_six(&six, &n->addr);
 	a.families = families;
-	a.n_families = 1;
+	a.n_families = n->addr.six ? 2 : 1;
 	a.mtu = n->mtu;
 	a.warning = n->warning;
 	/* The same list, with numbers where there were none. */

@@ -22,6 +22,7 @@
  *     link     links, addresses, routes
  *     tap      the interface whose other end is the monitor's
  *     pool     which addresses are whose          nat: a veth pair
+ *     six      those of IPv6, if the host has it
  *     hostnft  the box's rules on the host        nat
  *     blocked  whether others' rules undo it      nat
  *     pasta    the way up without rights          user

@@ -9,6 +9,7 @@
 #include "net/link.h"
 #include "net/loopback.h"
 #include "net/netns.h"
+#include "net/six.h"
 #include "net/tap.h"
 
 #include <arpa/inet.h>
@@ -98,6 +99,8 @@ static int prepare_nat(struct netd *n, struct err *e)
 	    ports_hold(&n->ports, e) < 0)
 		return -e->code;
 	n->mtu = host_mtu();
+	if (!six_missing(true))
+		six_plan(&n->addr, n->lease.block);
 	warn_blocked(n);
 	return hostnft_open(&n->nft, n->name, n->link, &n->addr, &n->ports, e);
 }
@@ -107,6 +110,8 @@ static int prepare_user(struct netd *n, struct err *e)
 {
 	n->addr = user_addr;
 	n->mtu = PASTA_MTU;
+	if (!six_missing(false))
+		six_plan(&n->addr, SIX_ALONE);
 	if (ports_hold(&n->ports, e) < 0)
 		return -e->code;
 	ports_release(&n->ports);
@@ -119,6 +124,14 @@ static struct ip ip4(in_addr_t a)
 	struct ip ip = { .len = 4 };
 
 	memcpy(ip.b, &net, sizeof(net));
+	return ip;
+}
+
+static struct ip ip6(const struct in6_addr *a)
+{
+	struct ip ip = { .len = sizeof(*a) };
+
+	memcpy(ip.b, a, sizeof(*a));
 	return ip;
 }
 
@@ -168,6 +181,10 @@ static int prepare_egress(struct netd *n, struct err *e)
 	c.peers = n->lan.netns >= 0;
 	c.guest4 = ip4(n->addr.guest);
 	c.resolver4 = ip4(n->addr.resolver);
+	if (n->addr.six) {
+		c.guest6 = ip6(&n->addr.guest6);
+		c.resolver6 = ip6(&n->addr.gateway6);
+	}
 	if (egress_conf_host(&c, NULL, e) < 0 || set_servers(n, &c, e) < 0 ||
 	    egress_new(&n->egress, &c, e) < 0)
 		return -e->code;
@@ -222,9 +239,17 @@ static int make_links(struct netd *n, struct err *e)
 
 /* ---- inside ---- */
 
-static int set_all(struct err *e)
+static int set(const char *const settings[][2], size_t n, struct err *e)
 {
-	static const char *const settings[][2] = {
+	for (size_t i = 0; i < n; i++)
+		if (netns_set(settings[i][0], settings[i][1], e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int set_all(const struct netd *n, struct err *e)
+{
+	static const char *const four[][2] = {
 		{ "ipv4/ip_forward", "1" },
 		{ "ipv4/conf/all/send_redirects", "0" },
 		{ "ipv4/conf/default/send_redirects", "0" },
@@ -234,10 +259,16 @@ static int set_all(struct err *e)
 		{ "ipv4/ip_unprivileged_port_start", "0" },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-		if (netns_set(settings[i][0], settings[i][1], e) < 0)
-			return -e->code;
-	return 0;
+	/* Who forwards listens to no routers either. */
+	static const char *const six[][2] = {
+		{ "ipv6/conf/all/forwarding", "1" },
+		{ "ipv6/conf/all/accept_redirects", "0" },
+		{ "ipv6/conf/default/accept_redirects", "0" },
+	};
+
+	if (set(four, ARRAY_LEN(four), e) < 0)
+		return -e->code;
+	return n->addr.six ? set(six, ARRAY_LEN(six), e) : 0;
 }
 
 static int furnish_lan(struct netd *n, struct nl_sock *sk, struct err *e)
@@ -258,7 +289,13 @@ static int furnish_up(const struct netd *n, struct nl_sock *sk, struct err *e)
 	if (link_address(sk, HOST_UP, a->up, a->up_prefix, e) < 0 ||
 	    link_up(sk, HOST_UP, n->mtu, e) < 0)
 		return -e->code;
-	return link_route(sk, HOST_UP, INADDR_ANY, 0, a->host, e);
+	if (link_route(sk, HOST_UP, INADDR_ANY, 0, a->host, e) < 0)
+		return -e->code;
+	if (!a->six)
+		return 0;
+	if (link_address6(sk, HOST_UP, &a->up6, SIX_BITS, e) < 0)
+		return -e->code;
+	return link_route6(sk, HOST_UP, &in6addr_any, 0, &a->host6, e);
 }
 
 int netd_raise(struct netd *n, struct err *e)
@@ -283,6 +320,9 @@ static int furnish_with(struct netd *n, struct nl_sock *sk, struct err *e)
 	if (a->resolver != a->gateway &&
 	    link_address(sk, HOST_TAP, a->resolver, a->prefix, e) < 0)
 		return -e->code;
+	if (a->six &&
+	    link_address6(sk, HOST_TAP, &a->gateway6, SIX_BITS, e) < 0)
+		return -e->code;
 	if (link_up(sk, HOST_TAP, n->mtu, e) < 0 ||
 	    (a->prefix == 32 &&
 	     link_route(sk, HOST_TAP, a->guest, 32, INADDR_ANY, e) < 0) ||
@@ -296,7 +336,7 @@ static int furnish(struct netd *n, struct err *e)
 	struct nl_sock *sk;
 	int r;
 
-	if (set_all(e) < 0)
+	if (set_all(n, e) < 0)
 		return -e->code;
 	sk = link_open(e);
 	if (!sk)

@@ -43,7 +43,7 @@ struct words {
 	char text[PORTS_MAX][40];
 	size_t ntext;
 	char guest[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
-	char pid[16];
+	char guest6[INET6_ADDRSTRLEN], gateway6[INET6_ADDRSTRLEN], pid[16];
 	size_t first; /* of the words that name the namespaces */
 };
 
@@ -84,25 +84,28 @@ static void dotted(in_addr_t a, char text[INET_ADDRSTRLEN])
 	inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
 }
 
+static void add_six(struct words *w, const struct addr_plan *a)
+{
+	if (!a->six) {
+		add(w, "--ipv4-only");
+		return;
+	}
+	inet_ntop(AF_INET6, &a->guest6, w->guest6, sizeof(w->guest6));
+	inet_ntop(AF_INET6, &a->host6, w->gateway6, sizeof(w->gateway6));
+	add(w, "--address");
+	add(w, w->guest6);
+	add(w, "--gateway");
+	add(w, w->gateway6);
+}
+
 static void make_words(struct words *w, const struct addr_plan *a,
 		       const struct ports *p, pid_t box)
 {
 	static const char *const fixed[] = {
-		"pasta",
-		"--foreground",
-		"--quiet",
-		"--ipv4-only",
-		"--no-map-gw",
-		"--no-dhcp",
-		"--no-netns-quit",
-		"--ns-ifname",
-		HOST_UP,
-		"-T",
-		"none",
-		"-U",
-		"none",
-		"--netmask",
-		"255.255.255.0",
+		"pasta",       "--foreground", "--quiet",   "--no-ra",
+		"--no-dhcpv6", "--no-map-gw",  "--no-dhcp", "--no-netns-quit",
+		"--ns-ifname", HOST_UP,	       "-T",	    "none",
+		"-U",	       "none",	       "--netmask", "255.255.255.0",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
@@ -113,6 +116,7 @@ static void make_words(struct words *w, const struct addr_plan *a,
 	add(w, w->guest);
 	add(w, "--gateway");
 	add(w, w->gateway);
+	add_six(w, a);
 	if (!add_ports(w, p, false)) {
 		add(w, "-t");
 		add(w, "none");

@@ -59,11 +59,15 @@ static void put_device(struct text *t, const struct egress_conf *c)
 		    "ip saddr %s accept\n",
 		    mac, ip, ip);
 	}
+	/* A guest is nobody's router. */
 	if (c->guest6.len)
 		put(t,
+		    "icmpv6 type { nd-router-advert, nd-redirect } drop\n"
 		    "ip6 saddr %s accept\n"
-		    "ip6 saddr { ::, fe80::/10 } "
-		    "meta l4proto ipv6-icmp accept\n",
+		    "ip6 saddr { ::, fe80::/10 } icmpv6 type { "
+		    "nd-neighbor-solicit, nd-neighbor-advert, "
+		    "nd-router-solicit, mld2-listener-report, echo-reply } "
+		    "accept\n",
 		    ip_text(&c->guest6, ip));
 	put(t, "}\n}\n");
 }

@@ -114,6 +114,33 @@ static void text(void **state)
 	buf_fini(&out);
 }
 
+/* Of IPv6 only what its own address sends, and what finds neighbours. */
+static void text_of_six(void **state)
+{
+	struct buf out;
+	const char *t, *drop;
+
+	(void)state;
+	ip_parse("fd00::2", &conf.guest6);
+	ip_parse("fd00::1", &conf.resolver6);
+	assert_int_equal(policy_add(&p, "a.test:443/tcp [2001:db8::1]:80", &e),
+			 0);
+	assert_int_equal(policy_end(&p, &e), 0);
+	buf_init(&out, 1 << 20);
+	assert_int_equal(policy_nft_text(&conf, &p, &out), 0);
+	assert_int_equal(buf_append(&out, "", 1), 0);
+	t = (char *)buf_head(&out);
+	drop = strstr(t, "icmpv6 type { nd-router-advert, nd-redirect } drop");
+	assert_non_null(drop);
+	assert_true(drop < strstr(t, "ip6 saddr fd00::2 accept\n"));
+	assert_non_null(strstr(t, "ip6 daddr @open0_6 meta l4proto tcp th "
+				  "dport 443-443 accept\n"));
+	assert_true(strstr(t, "@named1_6 meta") < strstr(t, "@closed0_6 goto"));
+	assert_non_null(strstr(t, "ip6 daddr fd00::1 meta l4proto { tcp, udp } "
+				  "th dport 53 accept\n"));
+	buf_fini(&out);
+}
+
 static void kernel_takes_it(void **state)
 {
 	struct policy_nft_change change[] = { { .open = 5 }, { .open = 1 } };
@@ -224,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(text, start, stop),
+		cmocka_unit_test_setup_teardown(text_of_six, start, stop),
 		cmocka_unit_test_setup_teardown(kernel_takes_it, start, stop),
 		cmocka_unit_test_setup_teardown(whole, start, stop),
 		cmocka_unit_test_setup_teardown(refused, start, stop),

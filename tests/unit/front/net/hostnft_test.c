@@ -2,6 +2,7 @@
 #include "net/hostnft.h"
 
 #include "base/auto.h"
+#include "net/six.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -48,12 +49,41 @@ static void says_what_it_does(void **state)
 				     "10.213.0.3:53\n"));
 	assert_non_null(strstr(text, "iifname \"vla\" drop"));
 	assert_null(strstr(text, "priority dstnat; policy drop"));
+	assert_non_null(
+		strstr(text, "iifname \"vla\" meta nfproto ipv6 drop\n"));
+	assert_null(strstr(text, "ip6 saddr"));
+}
+
+static struct addr_plan with_six(void)
+{
+	struct addr_plan a = addr;
+
+	six_plan(&a, 7);
+	return a;
+}
+
+static void says_what_it_does_of_six(void **state)
+{
+	struct addr_plan a = with_six();
+	autofree char *text = hostnft_text("vial-a", "vla", &a, &ports);
+
+	(void)state;
+	assert_non_null(text);
+	assert_non_null(strstr(text, "oifname != \"vla\" ip6 saddr { "
+				     "fd76:6961:6c00:7::7, "
+				     "fd76:6961:6c00:7::5 } masquerade\n"));
+	assert_non_null(strstr(text, "ip6 saddr != { fd76:6961:6c00:7::7, "
+				     "fd76:6961:6c00:7::5 } drop\n"));
+	/* Neighbours before the rest is dropped. */
+	assert_true(strstr(text, "nd-neighbor-solicit") <
+		    strstr(text, "iifname \"vla\" drop\n"));
 }
 
 /* Held by one, refused to another; gone with its holder. */
 static void the_kernel_takes_it(void **state)
 {
 	struct hostnft h = { .ctx = NULL }, again = { .ctx = NULL };
+	struct addr_plan six = with_six();
 	struct err e = { 0 };
 
 	(void)state;
@@ -69,7 +99,7 @@ static void the_kernel_takes_it(void **state)
 	assert_null(again.ctx);
 	hostnft_close(&h);
 	assert_int_equal(
-		hostnft_open(&again, "vial-a", "vla", &addr, &ports, &e), 0);
+		hostnft_open(&again, "vial-a", "vla", &six, &ports, &e), 0);
 	hostnft_close(&again);
 }
 
@@ -95,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_what_it_does),
+		cmocka_unit_test(says_what_it_does_of_six),
 		cmocka_unit_test(a_port_is_held),
 		cmocka_unit_test(the_kernel_takes_it),
 	};
