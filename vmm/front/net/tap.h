@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tap.h - the interface in the box's namespace whose other end is the
- * monitor's. It lives as long as a descriptor of it does. */
+ * monitor's. It lives as long as its namespace does. */
 #pragma once
 
 #include "base/err.h"
