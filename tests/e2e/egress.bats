@@ -205,7 +205,7 @@ no $META
 		ip route add $META via \$gw; ip route add $LAN via \$gw
 		get $META; get $LAN
 		# By IPv6, as somebody else and as a router.
-		ip addr add $IN6/128 dev eth0
+		ip addr add $IN6/128 dev eth0; sleep 2
 		ip route add $OUT6 via \$(ip -6 route |
 			awk '/default/ { print \$3 }') dev eth0 src $IN6
 		timeout 3 wget -qO- http://[$OUT6]/hello || echo no source

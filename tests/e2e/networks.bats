@@ -95,7 +95,7 @@ unknown" ]
 	vrun -1 net network rm ci
 	one_line 'active endpoints' db
 	vrun -1 net network disconnect ci db
-	one_line 'db runs'
+	one_line 'box db' 'was started on'
 	vrun -0 net create --name later "$IMAGE" wget -qO- http://db/x
 	vrun -0 net network connect ci later
 	vrun -0 net start -a later
@@ -107,6 +107,54 @@ unknown" ]
 	vrun -0 net rm -f db
 	vrun -0 net network rm ci
 	all_gone
+}
+
+@test "networks: joined and left while the box runs" {
+	local web='mkdir /w; echo from $(hostname) >/w/x; exec httpd -f -p 80 -h /w'
+	vrun -0 net network create ci
+	vrun -0 net run -d --name db --hostname db --network ci "$IMAGE" \
+		sh -c "$web"
+	vrun -0 net run -d --name job --hostname job --network nat "$IMAGE" \
+		sh -c "$web"
+	vrun -0 net exec job sh -c 'nslookup db >/dev/null 2>&1 || echo unknown'
+	[ "$output" = unknown ]
+	for again in 1 2; do
+		vrun -0 net network connect --alias worker ci job
+		vrun -0 net exec job wget -qO- http://db/x
+		[ "$output" = 'from db' ]
+		vrun -0 net exec db sh -c \
+			'wget -qO- http://worker/x; wget -qO- http://job/x'
+		[ "$output" = $'from job\nfrom job' ]
+		vrun -0 net exec job wget -qO- http://web.test/hello
+		[ "$output" = 'hello from the world' ]
+		vrun -1 net network connect ci job
+		one_line 'box job' 'already'
+		vrun -0 net inspect -f '{{.NetworkSettings.Networks.ci.IPAddress}}' job
+		[[ $output == 10.214.*.3 ]]
+		job=$output
+		vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{end}}' ci
+		[[ $output == *job* && $output == *db* ]]
+		vrun -0 net network disconnect ci job
+		vrun -0 net exec job sh -c "
+			nslookup db >/dev/null 2>&1 || echo unknown
+			timeout 5 wget -qO- http://${job%.*}.2/x || echo no
+			wget -qO- http://web.test/hello"
+		[ "$output" = $'unknown\nno\nhello from the world' ]
+		vrun -0 net exec db sh -c "
+			nslookup worker >/dev/null 2>&1 || echo unknown
+			timeout 5 wget -qO- http://$job/x || echo no"
+		[ "$output" = $'unknown\nno' ]
+	done
+	vrun -1 net network disconnect ci job
+	one_line 'box job' 'not on network ci'
+	# Whoever is on it when it ends leaves nothing either.
+	vrun -0 net network connect ci job
+	vrun -1 net network rm ci
+	one_line 'active endpoints'
+	vrun -0 net rm -f job db
+	vrun -0 net network rm ci
+	nothing_left
+	wait_for 15 as_it_was
 }
 
 @test "networks: an internal one leads nowhere else" {

@@ -12,8 +12,8 @@ IN6=2001:db8:77::1 OUT6=2001:db8:77::2
 
 world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
 
-# Links, a name server that knows web.test and, by IPv6 alone, six.test (and what the options WORLD_DNS of
-# dnsmasq have), and a web server.
+# Links, a name server that knows web.test and, by IPv6 alone, six.test (and
+# what the options WORLD_DNS of dnsmasq have), and a web server.
 world_up()
 {
 	[ "$(id -u)" -eq 0 ] || return 0

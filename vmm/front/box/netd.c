@@ -30,10 +30,10 @@
 
 /* ---- the child ---- */
 
-static void child(const char *program, int sock, int log,
+static void child(const char *program, const char *how, int sock, int log,
 		  const struct netegress *g, pid_t parent)
 {
-	char *const argv[] = { (char[]){ "vial-netd" }, NULL };
+	const char *const argv[] = { "vial-netd", how, NULL };
 	char *const env[] = { NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int from[FD_END] = { null, null, log, sock, g->log, g->record };
@@ -55,12 +55,12 @@ static void child(const char *program, int sock, int log,
 		if (dup2(from[i], i) < 0)
 			_exit(125);
 	syscall(SYS_close_range, FD_END, ~0u, 0);
-	execve(program, argv, env);
+	execve(program, (char *const *)(uintptr_t)argv, env);
 	_exit(127);
 }
 
-static int spawn(struct boxnet *n, int log, const struct netegress *g,
-		 struct err *e)
+int netd_spawn(const char *how, int log, const struct netegress *g, pid_t *pid,
+	       int *sock, struct err *e)
 {
 	char program[PATH_MAX];
 	pid_t self = getpid();
@@ -70,14 +70,14 @@ static int spawn(struct boxnet *n, int log, const struct netegress *g,
 		return -e->code;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
 		return err_sys(e, "socketpair");
-	n->sock = s[0];
-	n->pid = fork();
-	if (n->pid == 0)
-		child(program, s[1], log, g, self);
+	*sock = s[0];
+	*pid = fork();
+	if (*pid == 0)
+		child(program, how, s[1], log, g, self);
 	close(s[1]);
-	if (n->pid > 0)
+	if (*pid > 0)
 		return 0;
-	n->pid = 0;
+	*pid = 0;
 	return err_sys(e, "start vial-netd");
 }
 
@@ -285,7 +285,7 @@ static int start(struct boxnet *n, const struct spec *s,
 	struct chan c;
 	int r;
 
-	if (spawn(n, log, g, e) < 0)
+	if (netd_spawn(NULL, log, g, &n->pid, &n->sock, e) < 0)
 		return -e->code;
 	chan_init(&c, n->sock);
 	r = ask(n, &c, s, lan, g, id, e);

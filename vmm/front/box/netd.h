@@ -18,3 +18,9 @@ struct netd_lan {
 int netd_start(struct boxnet *n, const struct spec *s,
 	       const struct netd_lan *lan, const char *id, int log,
 	       struct err *e);
+
+struct netegress;
+
+/* The program, as vial-netd HOW; NULL: that of a box. *sock is its life. */
+int netd_spawn(const char *how, int log, const struct netegress *g, pid_t *pid,
+	       int *sock, struct err *e);

@@ -35,6 +35,20 @@ char *netinfo_mac(const struct netinfo *n, char *out)
 	return out;
 }
 
+static json_t *late_json(const struct netinfo *n)
+{
+	char text[NETINFO_TEXT];
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < NETINFO_LATE; i++)
+		json_array_append_new(
+			a, json_pack("{ss ss si}", "network",
+				     n->late[i].network, "address",
+				     netinfo_dotted(n->late[i].address, text),
+				     "prefix", (int)n->late[i].prefix));
+	return a;
+}
+
 int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 {
 	char text[4][NETINFO_TEXT];
@@ -57,6 +71,8 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 			json_string(netinfo_colons(n->gateway6, text[0])));
 		json_object_set_new(o, "prefix6", json_integer(n->prefix6));
 	}
+	if (o && netinfo_find(n, "") != n->late)
+		json_object_set_new(o, "late", late_json(n));
 	json = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
 	json_decref(o);
@@ -71,6 +87,37 @@ static void get(const json_t *o, const char *key, int family, uint8_t *raw)
 
 	if (!text || inet_pton(family, text, raw) != 1)
 		memset(raw, 0, family == AF_INET ? 4 : 16);
+}
+
+/* In the places that they have. */
+static void read_late(struct netinfo *n, const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		struct netinfo_late *l = &n->late[i];
+		const char *name =
+			json_string_value(json_object_get(one, "network"));
+
+		if (i >= NETINFO_LATE)
+			break;
+		snprintf(l->network, sizeof(l->network), "%s",
+			 name ? name : "");
+		get(one, "address", AF_INET, l->address);
+		l->prefix = (unsigned)json_integer_value(
+			json_object_get(one, "prefix"));
+	}
+}
+
+const struct netinfo_late *netinfo_find(const struct netinfo *n,
+					const char *network)
+{
+	for (size_t i = 0; i < NETINFO_LATE; i++)
+		if (strcmp(n->late[i].network, network) == 0)
+			return &n->late[i];
+	return NULL;
 }
 
 void netinfo_read(struct netinfo *n, const struct box *b)
@@ -100,6 +147,7 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 	get(o, "gateway6", AF_INET6, n->gateway6);
 	n->prefix6 =
 		(unsigned)json_integer_value(json_object_get(o, "prefix6"));
+	read_late(n, json_object_get(o, "late"));
 	n->prefix = (unsigned)json_integer_value(json_object_get(o, "prefix"));
 	n->mtu = (unsigned)json_integer_value(json_object_get(o, "mtu"));
 	json_array_foreach(json_object_get(o, "ports"), i, port)

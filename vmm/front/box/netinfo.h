@@ -13,6 +13,15 @@
 #define NETINFO_MAC 6
 #define NETINFO_TEXT 64
 
+/* A network of several boxes that was joined while the box ran. */
+struct netinfo_late {
+	char network[NETINFO_TEXT]; /* "": none */
+	uint8_t address[4];	    /* of the box there */
+	unsigned prefix;
+};
+
+#define NETINFO_LATE 8
+
 struct netinfo {
 	char mode[16]; /* "none", "nat", "user" */
 	char network[NETINFO_TEXT]; /* of several boxes; "": none */
@@ -24,12 +33,17 @@ struct netinfo {
 	unsigned prefix6;
 	unsigned mtu;
 	struct spec_ports ports; /* with the host's numbers */
+	struct netinfo_late late[NETINFO_LATE];
 };
 
 int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e);
 /* mode "" when there is none. n is the caller's to end. */
 void netinfo_read(struct netinfo *n, const struct box *b);
 void netinfo_fini(struct netinfo *n);
+
+/* The entry of that name ("": a free one); NULL: there is none. */
+const struct netinfo_late *netinfo_find(const struct netinfo *n,
+					const char *network);
 
 /* "192.0.2.1", into out of NETINFO_TEXT bytes. */
 char *netinfo_dotted(const uint8_t raw[4], char *out);

@@ -376,12 +376,15 @@ static bool uses(const struct network *n, const struct box_info *info,
 	snprintf(u->name, sizeof(u->name), "%s", info->name);
 	snprintf(u->id, sizeof(u->id), "%s", info->id);
 	if (u->runs) {
+		const struct netinfo_late *late;
 		char text[NETINFO_TEXT];
 
 		netinfo_read(&net, &b);
-		yes = yes || strcmp(net.network, n->name) == 0;
+		late = netinfo_find(&net, n->name);
 		snprintf(u->address, sizeof(u->address), "%.15s",
-			 netinfo_dotted(net.guest, text));
+			 netinfo_dotted(late ? late->address : net.guest,
+					text));
+		yes = yes || late || strcmp(net.network, n->name) == 0;
 		netinfo_fini(&net);
 	}
 	state_close(&b);

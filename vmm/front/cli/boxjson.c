@@ -338,6 +338,23 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 
 /* ---- NetworkSettings ---- */
 
+/* Those that it joined while it ran: the same guest, by another address. */
+static void add_late(json_t *all, const struct netinfo *n)
+{
+	char address[NETINFO_TEXT];
+
+	for (size_t i = 0; i < NETINFO_LATE; i++)
+		if (*n->late[i].network)
+			json_object_set_new(
+				all, n->late[i].network,
+				json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress",
+					  netinfo_dotted(n->late[i].address,
+							 address),
+					  "Gateway", "", "IPPrefixLen",
+					  (int)n->late[i].prefix, "MacAddress",
+					  "", "Aliases"));
+}
+
 /* One without a network has no address; what docker's callers ask for is there
  * all the same. */
 void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
@@ -364,6 +381,7 @@ void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
 				(int)n->prefix6, "MacAddress", mac, "Aliases");
 		json_object_set_new(all, *n->network ? n->network : n->mode,
 				    one);
+		add_late(all, n);
 	}
 	o = json_pack("{s:s s:s s:i s:s s:s s:i s:s s:o s:o}", "IPAddress",
 		      guest, "Gateway", gateway, "IPPrefixLen", (int)n->prefix,

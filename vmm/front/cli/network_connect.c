@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vial network connect, disconnect: of boxes that do not run. */
+/* vial network connect, disconnect: of boxes that run, by their keeper, and of
+ * those that do not, by their record. */
 #include "base/auto.h"
 #include "box/create.h"
 #include "box/network.h"
 #include "cli/each.h"
 #include "cli/network.h"
+#include "run/keep.h"
 #include "spec/json.h"
 
 #include <errno.h>
@@ -37,7 +39,7 @@ static const struct opt connect_opts[] = {
 
 static const struct opt disconnect_opts[] = {
 	OPT_FLAG('f', "force", struct connect, force,
-		 "Of no meaning: a box that runs keeps its network"),
+		 "Of no meaning: what can be left is left"),
 	OPT_END
 };
 
@@ -75,21 +77,37 @@ static int rewrite(const struct box *b, const char *network,
 	return r < 0 ? r : state_put(b, CONFIG, out, e);
 }
 
-/* A box of that name, locked: nobody starts it meanwhile. */
-static int take(const char *what, struct box *b, struct err *e)
+/* A box of that name. One that does not run is locked: nobody starts it
+ * meanwhile. */
+static int take(const char *what, struct box *b, bool *runs, struct err *e)
 {
 	struct box_info info;
 
 	if (each_open(what, &info, b, e) < 0)
 		return -e->code;
-	if (!info.alive && state_lock(b, e) == 0)
+	*runs = info.alive;
+	if (info.alive || state_lock(b, e) == 0)
 		return 0;
 	state_close(b);
-	return info.alive ? err_set(e, EBUSY,
-				    "box %s runs: its network is what it was "
-				    "started with",
-				    what)
-			  : -e->code;
+	return -e->code;
+}
+
+/* ---- its keeper ---- */
+
+static int ask(const struct box *b, const char *network, bool join,
+	       const struct connect *c, struct err *e)
+{
+	Vial__Keep__Network n = VIAL__KEEP__NETWORK__INIT;
+	Vial__Keep__Call m = VIAL__KEEP__CALL__INIT;
+
+	n.name = (char *)(uintptr_t)network;
+	n.leave = !join;
+	n.ip = (char *)(uintptr_t)(c->ip ? c->ip : "");
+	n.aliases = c->aliases.v;
+	n.n_aliases = c->aliases.n;
+	m.op_case = VIAL__KEEP__CALL__OP_NETWORK;
+	m.network = &n;
+	return keep_ask(b->dir, &m, e);
 }
 
 static int check(const struct connect *c, struct err *e)
@@ -113,12 +131,18 @@ static int change(const char *network, const char *what, bool join,
 	struct network n;
 	struct spec s;
 	struct box b;
+	bool runs;
 	int r;
 
 	if (check(c, e) < 0 || network_get(network, &n, e) < 0)
 		return -e->code;
-	r = take(what, &b, e);
-	if (r == 0) {
+	r = take(what, &b, &runs, e);
+	if (r == 0 && runs) {
+		r = ask(&b, n.name, join, c, e);
+		if (r < 0)
+			err_wrap(e, "box %s", what);
+		state_close(&b);
+	} else if (r == 0) {
 		r = box_load(&b, &s, e);
 		if (r == 0 && !join &&
 		    (!s.network || !network_called(&n, s.network)))
@@ -165,7 +189,7 @@ static int disconnect_main(const struct cmd *c, int argc, char **argv)
 const struct cmd cmd_network_connect = {
 	.name = "network connect",
 	.usage = "[OPTIONS] NETWORK BOX",
-	.summary = "Put a box that does not run on a network.",
+	.summary = "Put a box on a network of several boxes.",
 	.opts = connect_opts,
 	.mixed = true,
 	.example = "vial network connect ci db\n",
@@ -175,7 +199,7 @@ const struct cmd cmd_network_connect = {
 const struct cmd cmd_network_disconnect = {
 	.name = "network disconnect",
 	.usage = "[OPTIONS] NETWORK BOX",
-	.summary = "Take a box that does not run from a network.",
+	.summary = "Take a box from a network of several boxes.",
 	.opts = disconnect_opts,
 	.mixed = true,
 	.example = "vial network disconnect ci db\n",

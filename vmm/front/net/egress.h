@@ -27,7 +27,7 @@
 
 #define EGRESS_TAP "vial0"
 #define EGRESS_UP "up0"
-#define EGRESS_PEERS "net0"
+#define EGRESS_PEERS "net*" /* others of the same networks (lan.h) */
 
 #define EGRESS_SERVERS 3
 #define EGRESS_HOST_ADDRS 64
@@ -54,7 +54,6 @@ struct egress_conf {
 	size_t nhost;
 	const struct egress_port *ports; /* what else comes in has no answer */
 	size_t nports;
-	bool peers; /* others of the same network are behind EGRESS_PEERS */
 
 	int log_fd;	  /* JSON lines; -1: none. Borrowed. */
 	int record_fd;	  /* the list of what was used; -1: none. Borrowed. */

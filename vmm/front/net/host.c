@@ -54,25 +54,26 @@ static int make_pair(const struct host_job *j, pid_t box, struct err *e)
 }
 
 /* A pair between the box and its network; the routes to it are there. */
-static int make_lan(const struct host_job *j, pid_t box, struct err *e)
+int host_lan(int lan, in_addr_t address, const char *link, unsigned mtu,
+	     pid_t box, struct err *e)
 {
 	struct nl_sock *sk;
 	char name[16];
 	int r;
 
-	if (setns(j->lan, CLONE_NEWNET) < 0)
+	if (setns(lan, CLONE_NEWNET) < 0)
 		return err_sys(e, "enter the network of several boxes");
 	sk = link_open(e);
 	if (!sk)
 		return -e->code;
-	snprintf(name, sizeof(name), "m%08x", j->addr->guest);
-	r = link_veth(sk, name, LAN_LINK, box, e);
+	snprintf(name, sizeof(name), "m%08x", address);
+	r = link_veth(sk, name, link, box, e);
 	if (r == 0)
 		r = link_address(sk, name, LAN_THERE, 32, e);
 	if (r == 0)
-		r = link_up(sk, name, j->mtu, e);
+		r = link_up(sk, name, mtu, e);
 	if (r == 0)
-		r = link_route(sk, name, j->addr->guest, 32, LAN_HERE, e);
+		r = link_route(sk, name, address, 32, LAN_HERE, e);
 	link_close(sk);
 	return r;
 }
@@ -100,7 +101,8 @@ static void child(int sock, const struct host_job *j, pid_t box)
 	if (recv(sock, &byte, 1, 0) != 1)
 		_exit(0);
 	if ((!j->veth || make_pair(j, box, &e) == 0) &&
-	    (j->lan < 0 || make_lan(j, box, &e) == 0))
+	    (j->lan < 0 ||
+	     host_lan(j->lan, j->addr->guest, LAN_LINK, j->mtu, box, &e) == 0))
 		tap = open_tap(box, &e);
 	passfd_send(sock, &e, sizeof(e), &tap, tap >= 0);
 	_exit(0);

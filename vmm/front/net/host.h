@@ -36,3 +36,8 @@ int host_fork(struct host *h, const struct host_job *j, struct err *e);
  * when it is there, is a descriptor. Waits for the child's end. */
 int host_go(struct host *h, int *tap, struct err *e);
 void host_fini(struct host *h);
+
+/* Of the child, and of who joins later: enters the network (lan.h) and makes a
+ * pair there whose other end is called link and is box's. */
+int host_lan(int lan, in_addr_t address, const char *link, unsigned mtu,
+	     pid_t box, struct err *e);

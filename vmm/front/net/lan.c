@@ -157,7 +157,7 @@ static int take(struct lan *l, struct err *e)
 		return r;
 	}
 	l->address = ntohl(net);
-	l->first = (Vial__Net__Members *)m;
+	l->members = (Vial__Net__Members *)m;
 	return 0;
 }
 
@@ -182,19 +182,24 @@ int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e)
 	return ask(l, n, e) < 0 ? -e->code : take(l, e);
 }
 
-Vial__Net__Members *lan_news(struct lan *l, int *error)
+bool lan_news(struct lan *l, int *error)
 {
 	ProtobufCMessage *m;
 
 	*error = 0;
 	m = chan_next(&l->chan, &vial__net__members__descriptor, error);
-	return (Vial__Net__Members *)m;
+	if (!m)
+		return false;
+	if (l->members)
+		vial__net__members__free_unpacked(l->members, NULL);
+	l->members = (Vial__Net__Members *)m;
+	return true;
 }
 
 void lan_fini(struct lan *l)
 {
-	if (l->first)
-		vial__net__members__free_unpacked(take_ptr(&l->first), NULL);
+	if (l->members)
+		vial__net__members__free_unpacked(take_ptr(&l->members), NULL);
 	if (l->netns >= 0)
 		close(take_fd(&l->netns));
 	if (l->chan.fd >= 0) {

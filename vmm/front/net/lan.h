@@ -19,8 +19,12 @@
 #include "proto/net.pb-c.h"
 
 #include <netinet/in.h>
+#include <stdbool.h>
 
 #define LAN_LINK "net0"
+/* Of those that are joined later (join.h). */
+#define LAN_LATER "net%u"
+#define LAN_LATER_MAX 8
 /* The two ends of each pair, link-local and the same everywhere. */
 #define LAN_HERE  0xa9fe0702u /* 169.254.7.2 */
 #define LAN_THERE 0xa9fe0701u /* 169.254.7.1 */
@@ -30,7 +34,7 @@ struct lan {
 	int netns;	  /* the network's; -1: none */
 	in_addr_t address, subnet;
 	unsigned prefix;
-	Vial__Net__Members *first; /* who was there; owned */
+	Vial__Net__Members *members; /* as they were told last; owned */
 };
 
 #define LAN_INIT                                                               \
@@ -42,8 +46,9 @@ struct lan {
 int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e);
 void lan_fini(struct lan *l);
 
-/* What the keeper says; NULL: nothing whole yet, or, with *error, the end. */
-Vial__Net__Members *lan_news(struct lan *l, int *error);
+/* What the keeper says becomes l->members. True: it has; false: nothing whole
+ * yet, or, with *error, the end. */
+bool lan_news(struct lan *l, int *error);
 
 /* The life of a keeper (vial-netd lan): listens at LAN_FD, its lock is at
  * LAN_LOCK_FD. */

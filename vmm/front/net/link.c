@@ -174,3 +174,17 @@ int link_veth(struct nl_sock *sk, const char *name, const char *peer, pid_t pid,
 
 	return r < 0 ? said(e, r, "veth pair", name) : 0;
 }
+
+int link_remove(struct nl_sock *sk, const char *name, struct err *e)
+{
+	struct rtnl_link *which = rtnl_link_alloc();
+	unsigned index = if_nametoindex(name);
+	int r = which ? 0 : -NLE_NOMEM;
+
+	if (which && index > 0) {
+		rtnl_link_set_ifindex(which, (int)index);
+		r = rtnl_link_delete(sk, which);
+	}
+	rtnl_link_put(which);
+	return r < 0 ? said(e, r, "remove", name) : 0;
+}

@@ -30,3 +30,5 @@ int link_route6(struct nl_sock *sk, const char *name, const struct in6_addr *to,
  * one of that name. */
 int link_veth(struct nl_sock *sk, const char *name, const char *peer, pid_t pid,
 	      struct err *e);
+/* What is not there is no failure. */
+int link_remove(struct nl_sock *sk, const char *name, struct err *e);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial-netd - the network of one box, for vial; "vial-netd lan SUBNET" is the
  * keeper of one of several (lan.h), "vial-netd host" says what of the host's
- * stands in the way of nat: nothing, or that and the command that helps. */
+ * stands in the way of nat: nothing, or that and the command that helps,
+ * "vial-netd join" and "leave" change the network of a box that runs. */
 #include "base/log.h"
 #include "net/blocked.h"
+#include "net/join.h"
 #include "net/lan.h"
 #include "net/netd.h"
 
@@ -54,6 +56,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vial-netd is started by vial: vial run\n");
 		return 125;
 	}
+	if (argc == 2 && strcmp(argv[1], "join") == 0)
+		return join_run(&e) < 0;
+	if (argc == 2 && strcmp(argv[1], "leave") == 0)
+		return join_leave(&e) < 0;
 	if (netd_recv(&n, &e) < 0 ||	/* what is wanted          */
 	    netd_build(&n, &e) < 0)	/* namespace, links, rules */
 		netd_refuse(&n, &e);

@@ -146,7 +146,7 @@ void netd_refuse(struct netd *n, const struct err *why)
 		chan_send(&n->chan, &a.base);
 }
 
-/* ---- the loop ---- */
+/* ---- networks that come and go ---- */
 
 static int add_name(struct netd *n, const char *name,
 		    const ProtobufCBinaryData *address, struct err *e)
@@ -159,14 +159,142 @@ static int add_name(struct netd *n, const char *name,
 	return egress_add_host(n->egress, name, &ip, e);
 }
 
-/* Nothing more is said on it: it can only end. */
+static int add_members(struct netd *n, const Vial__Net__Members *m,
+		       struct err *e)
+{
+	for (size_t i = 0; i < m->n_members; i++)
+		for (size_t j = 0; j < m->members[i]->n_names; j++)
+			if (add_name(n, m->members[i]->names[j],
+				     &m->members[i]->address, e) < 0)
+				return -e->code;
+	return 0;
+}
+
+int netd_names(struct netd *n, struct err *e)
+{
+	egress_forget_hosts(n->egress);
+	for (size_t i = 0; i < n->req->n_names; i++) {
+		const Vial__Net__Name *name = n->req->names[i];
+
+		if (add_name(n, name->name, &name->address, e) < 0)
+			return -e->code;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(n->nets); i++)
+		if (n->nets[i].lan.members &&
+		    add_members(n, n->nets[i].lan.members, e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static void lan_ready(struct watch *w, uint32_t events)
+{
+	struct netd_net *net = container_of(w, struct netd_net, watch);
+	struct netd *n = net->netd;
+	struct err e = { 0 };
+	int error = chan_fill(&net->lan.chan);
+
+	(void)events;
+	while (error >= 0 && lan_news(&net->lan, &error))
+		if (netd_names(n, &e) < 0)
+			log_warn("box %.12s: %s", n->req->id, e.msg);
+	if (error >= 0)
+		return;
+	loop_del(&n->loop, w);
+	log_warn("box %.12s: its network's keeper has ended: who comes later "
+		 "is not seen",
+		 n->req->id);
+}
+
+static int watch_lan(struct netd *n, struct netd_net *net, struct err *e)
+{
+	net->netd = n;
+	if (net->lan.chan.fd < 0)
+		return 0;
+	net->watch = (struct watch){ .fd = net->lan.chan.fd,
+				     .name = "lan",
+				     .ready = lan_ready };
+	return loop_add(&n->loop, &net->watch, EPOLLIN, e);
+}
+
+static void drop_net(struct netd *n, struct netd_net *net)
+{
+	loop_del(&n->loop, &net->watch);
+	lan_fini(&net->lan);
+	*net->id = '\0';
+}
+
+static struct netd_net *find_net(struct netd *n, const char *id)
+{
+	for (size_t i = 1; i < ARRAY_LEN(n->nets); i++)
+		if (strcmp(n->nets[i].id, id) == 0)
+			return &n->nets[i];
+	return NULL;
+}
+
+/* fd is the connection to its keeper; taken. */
+static int add_net(struct netd *n, Vial__Net__Change *c, int fd, struct err *e)
+{
+	struct netd_net *net = find_net(n, "");
+
+	if (!net || !*c->network || strlen(c->network) >= sizeof(net->id)) {
+		close(fd);
+		return err_set(e, ENOSPC, "the box is on too many networks");
+	}
+	snprintf(net->id, sizeof(net->id), "%s", c->network);
+	chan_init(&net->lan.chan, fd);
+	net->lan.members = take_ptr(&c->members);
+	if (watch_lan(n, net, e) == 0 && netd_names(n, e) == 0)
+		return 0;
+	drop_net(n, net);
+	return -e->code;
+}
+
+static int change(struct netd *n, int fd, struct err *e)
+{
+	Vial__Net__Change *c = (Vial__Net__Change *)chan_recv(
+		&n->chan, &vial__net__change__descriptor, e);
+	struct netd_net *net;
+	int r;
+
+	if (!c) {
+		if (fd >= 0)
+			close(fd);
+		return -e->code;
+	}
+	net = find_net(n, c->network);
+	if (fd >= 0) {
+		r = add_net(n, c, fd, e);
+	} else {
+		if (net && *c->network)
+			drop_net(n, net);
+		r = netd_names(n, e);
+	}
+	vial__net__change__free_unpacked(c, NULL);
+	return r;
+}
+
+/* The box's end, or a network that it joins or leaves. */
 static void chan_ready(struct watch *w, uint32_t events)
 {
 	struct netd *n = container_of(w, struct netd, chan_watch);
+	Vial__Net__Answer a = VIAL__NET__ANSWER__INIT;
+	struct err e = { 0 };
+	char byte;
+	int fd;
 
 	(void)events;
-	loop_stop(&n->loop);
+	if (passfd_recv(n->chan.fd, &byte, 1, &fd, 1) <= 0) {
+		loop_stop(&n->loop);
+		return;
+	}
+	if (change(n, fd, &e) < 0) {
+		a.error = (uint32_t)e.code;
+		a.message = e.msg;
+	}
+	chan_send(&n->chan, &a.base);
 }
+
+/* ---- the loop ---- */
 
 static void pasta_ready(struct watch *w, uint32_t events)
 {
@@ -189,54 +317,6 @@ static void pasta_back(struct uplink *u)
 	else
 		log_warn("box %.12s: pasta has ended and was started again",
 			 n->req->id);
-}
-
-int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e)
-{
-	egress_forget_hosts(n->egress);
-	for (size_t i = 0; i < n->req->n_names; i++) {
-		const Vial__Net__Name *name = n->req->names[i];
-
-		if (add_name(n, name->name, &name->address, e) < 0)
-			return -e->code;
-	}
-	for (size_t i = 0; m && i < m->n_members; i++)
-		for (size_t j = 0; j < m->members[i]->n_names; j++)
-			if (add_name(n, m->members[i]->names[j],
-				     &m->members[i]->address, e) < 0)
-				return -e->code;
-	return 0;
-}
-
-static void lan_ready(struct watch *w, uint32_t events)
-{
-	struct netd *n = container_of(w, struct netd, lan_watch);
-	Vial__Net__Members *m;
-	struct err e = { 0 };
-	int error = chan_fill(&n->lan.chan);
-
-	(void)events;
-	while (error >= 0 && (m = lan_news(&n->lan, &error)) != NULL) {
-		if (netd_names(n, m, &e) < 0)
-			log_warn("box %.12s: %s", n->req->id, e.msg);
-		vial__net__members__free_unpacked(m, NULL);
-	}
-	if (error >= 0)
-		return;
-	loop_del(&n->loop, w);
-	log_warn("box %.12s: its network's keeper has ended: who comes later "
-		 "is not seen",
-		 n->req->id);
-}
-
-static int watch_lan(struct netd *n, struct err *e)
-{
-	if (n->lan.chan.fd < 0)
-		return 0;
-	n->lan_watch = (struct watch){ .fd = n->lan.chan.fd,
-				       .name = "lan",
-				       .ready = lan_ready };
-	return loop_add(&n->loop, &n->lan_watch, EPOLLIN, e);
 }
 
 static int watch_pasta(struct netd *n, struct err *e)
@@ -263,7 +343,7 @@ int netd_serve(struct netd *n, struct err *e)
 					.ready = chan_ready };
 	if (loop_init(&n->loop, NULL, e) < 0 ||
 	    loop_add(&n->loop, &n->chan_watch, EPOLLIN | EPOLLRDHUP, e) < 0 ||
-	    watch_pasta(n, e) < 0 || watch_lan(n, e) < 0 ||
+	    watch_pasta(n, e) < 0 || watch_lan(n, &n->nets[0], e) < 0 ||
 	    egress_start(n->egress, &n->loop, e) < 0)
 		return -e->code;
 	if (seal(e) < 0)
@@ -283,7 +363,8 @@ void netd_fini(struct netd *n)
 	hostnft_close(&n->nft);
 	ports_fini(&n->ports);
 	pool_give(&n->lease);
-	lan_fini(&n->lan);
+	for (size_t i = 0; i < ARRAY_LEN(n->nets); i++)
+		lan_fini(&n->nets[i].lan);
 	if (n->pasta_watch.fd >= 0)
 		close(n->pasta_watch.fd);
 	if (n->tap >= 0)

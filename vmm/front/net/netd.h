@@ -31,6 +31,7 @@
  *     loopback those of them that the host asks for itself    user
  *     seal     what is given up when all is there
  *     lan      a network of several boxes; lan_keeper: who holds it
+ *     join     one that comes and goes while the box runs
  *     egress   what the guest may reach, names, the log (egress.h)
  *
  * Killed at any point it leaves nothing but an empty lease file, which the
@@ -58,9 +59,19 @@
 
 #define NETD_MAC 6
 
+struct netd;
+
+/* A network of several boxes that the box is on. */
+struct netd_net {
+	struct netd *netd;
+	char id[65]; /* "": none */
+	struct lan lan;
+	struct watch watch;
+};
+
 struct netd {
 	struct chan chan;
-	struct watch chan_watch, pasta_watch, lan_watch;
+	struct watch chan_watch, pasta_watch;
 	struct loop loop;
 	Vial__Net__Request *req;
 	char name[24]; /* "vial-" and the begin of the box's id: a table */
@@ -74,7 +85,8 @@ struct netd {
 	struct pasta pasta;
 	struct uplink uplink;
 	struct egress *egress;
-	struct lan lan;
+	/* The first is what it was started on, the others came later. */
+	struct netd_net nets[1 + LAN_LATER_MAX];
 	int tap;
 	char warning[400]; /* "": none */
 };
@@ -83,7 +95,8 @@ struct netd {
 	{                                                                      \
 		.chan.fd = -1, .loop.epfd = -1, .pasta_watch.fd = -1,          \
 		.lease = POOL_LEASE_INIT, .host = HOST_INIT,                   \
-		.pasta = PASTA_INIT, .uplink = UPLINK_INIT, .lan = LAN_INIT,   \
+		.pasta = PASTA_INIT, .uplink = UPLINK_INIT,                    \
+		.nets = { [0 ... LAN_LATER_MAX] = { .lan = LAN_INIT } },       \
 		.tap = -1                                                      \
 	}
 
@@ -94,7 +107,7 @@ int netd_build(struct netd *n, struct err *e);
 /* Address and route of the way up, which has been made anew. */
 int netd_raise(struct netd *n, struct err *e);
 /* All names that are answered here: those of the request and of members. */
-int netd_names(struct netd *n, const Vial__Net__Members *m, struct err *e);
+int netd_names(struct netd *n, struct err *e);
 /* Tells that all is there, and hands the tap out. */
 int netd_answer(struct netd *n, struct err *e);
 /* Tells why not. */

@@ -66,9 +66,9 @@ static int join(struct netd *n, struct err *e)
 {
 	if (!n->req->network)
 		return 0;
-	if (lan_join(&n->lan, n->req->network, e) < 0)
+	if (lan_join(&n->nets[0].lan, n->req->network, e) < 0)
 		return -e->code;
-	n->addr.guest = n->lan.address;
+	n->addr.guest = n->nets[0].lan.address;
 	n->addr.prefix = 32;
 	return 0;
 }
@@ -178,7 +178,6 @@ static int prepare_egress(struct netd *n, struct err *e)
 		c.log_max = want->log_max_bytes;
 	}
 	memcpy(c.mac, n->req->mac.data, sizeof(c.mac));
-	c.peers = n->lan.netns >= 0;
 	c.guest4 = ip4(n->addr.guest);
 	c.resolver4 = ip4(n->addr.resolver);
 	if (n->addr.six) {
@@ -188,7 +187,7 @@ static int prepare_egress(struct netd *n, struct err *e)
 	if (egress_conf_host(&c, NULL, e) < 0 || set_servers(n, &c, e) < 0 ||
 	    egress_new(&n->egress, &c, e) < 0)
 		return -e->code;
-	return netd_names(n, n->lan.first, e);
+	return netd_names(n, e);
 }
 
 static int prepare(struct netd *n, struct err *e)
@@ -203,7 +202,7 @@ static int prepare(struct netd *n, struct err *e)
 	if (r < 0)
 		return r;
 	job.mtu = n->mtu;
-	job.lan = n->lan.netns;
+	job.lan = n->nets[0].lan.netns;
 	/* Who is not root has its own rights to all that there is to do. */
 	return ids_choose() == IDS_OWN ? host_fork(&n->host, &job, e) : 0;
 }
@@ -273,13 +272,13 @@ static int set_all(const struct netd *n, struct err *e)
 
 static int furnish_lan(struct netd *n, struct nl_sock *sk, struct err *e)
 {
-	if (n->lan.netns < 0)
+	if (n->nets[0].lan.netns < 0)
 		return 0;
 	if (link_address(sk, LAN_LINK, LAN_HERE, 32, e) < 0 ||
 	    link_up(sk, LAN_LINK, n->mtu, e) < 0)
 		return -e->code;
-	return link_route(sk, LAN_LINK, n->lan.subnet, n->lan.prefix, LAN_THERE,
-			  e);
+	return link_route(sk, LAN_LINK, n->nets[0].lan.subnet,
+			  n->nets[0].lan.prefix, LAN_THERE, e);
 }
 
 static int furnish_up(const struct netd *n, struct nl_sock *sk, struct err *e)

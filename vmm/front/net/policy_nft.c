@@ -221,9 +221,8 @@ static void put_incoming(struct text *t, const struct egress_conf *c)
 {
 	put(t, "chain incoming {\n"
 	       "ct state established,related accept\n"
-	       "ct status dnat accept\n");
-	if (c->peers)
-		put(t, "iifname \"" EGRESS_PEERS "\" accept\n");
+	       "ct status dnat accept\n"
+	       "iifname \"" EGRESS_PEERS "\" accept\n");
 	for (size_t i = 0; i < c->nports; i++)
 		put(t, "iifname \"" EGRESS_UP "\" %s dport %u accept\n",
 		    c->ports[i].udp ? "udp" : "tcp", c->ports[i].port);
@@ -232,18 +231,16 @@ static void put_incoming(struct text *t, const struct egress_conf *c)
 
 /* The comparison with the largest number matches nothing; that there is one
  * makes the kernel count each connection's bytes. */
-static void put_outgoing(struct text *t, const struct egress_conf *c,
-			 const struct policy *p)
+static void put_outgoing(struct text *t, const struct policy *p)
 {
 	put(t,
 	    "chain outgoing {\n"
 	    "ct state established,related accept\n"
 	    "ct state invalid drop\n"
 	    "ct original bytes 18446744073709551615 drop\n"
-	    "%s"
+	    "oifname \"" EGRESS_PEERS "\" accept\n"
 	    "oifname != \"" EGRESS_UP "\" goto refuse\n"
 	    "ct count over %d goto refuse\n",
-	    c->peers ? "oifname \"" EGRESS_PEERS "\" accept\n" : "",
 	    POLICY_NFT_CONNS);
 	put_named(t, p);
 	put(t, "ip daddr @closed0_4 goto refuse\n"
@@ -291,7 +288,7 @@ int policy_nft_text(const struct egress_conf *c, const struct policy *p,
 	put_refuse(&t);
 	put_own(&t, c);
 	put_incoming(&t, c);
-	put_outgoing(&t, c, p);
+	put_outgoing(&t, p);
 	if (t.bad == 0)
 		t.bad = buf_append(out, hooks, sizeof(hooks) - 1);
 	put_resolver(&t, &c->resolver4);

@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "box/events.h"
 #include "box/control.h"
+#include "box/netlate.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -192,6 +193,26 @@ static void on_disk(const struct run *r, struct keep_client *c)
 		keep_answer_fd(c, r->disk);
 }
 
+static void on_network(struct run *r, struct keep_client *c,
+		       const Vial__Keep__Network *m)
+{
+	const struct netlate_who who = {
+		.id = r->launch.info.id,
+		.name = r->launch.info.name,
+		.ip = *m->ip ? m->ip : NULL,
+		.aliases = m->aliases,
+		.naliases = m->n_aliases,
+	};
+	struct err e = { 0 };
+	int n = r->exited ? err_set(&e, ESRCH, "the command has ended")
+	      : m->leave  ? netlate_leave(&r->net, m->name, &e)
+			  : netlate_join(&r->net, m->name, &who, &e);
+
+	if (n == 0)
+		n = netinfo_write(&r->net.info, &r->launch.box, &e);
+	keep_answer(c, n < 0 ? -n : 0, n < 0 ? e.msg : NULL);
+}
+
 static void called(struct keep_client *c, const Vial__Keep__Call *m)
 {
 	struct run *r = run_of(c);
@@ -227,6 +248,9 @@ static void called(struct keep_client *c, const Vial__Keep__Call *m)
 		break;
 	case VIAL__KEEP__CALL__OP_RENAME:
 		on_rename(r, c, m->rename->name);
+		break;
+	case VIAL__KEEP__CALL__OP_NETWORK:
+		on_network(r, c, m->network);
 		break;
 	case VIAL__KEEP__CALL__OP_WAIT:
 		c->waits = true;
