@@ -113,6 +113,7 @@ hello from the world' ]]
 	for ((i = 0; i < 3; i++)); do
 		wait_for 20 pgrep -x "$PASTA"
 		kill -9 "$(pgrep -x "$PASTA")"
+		sleep 0.3
 	done
 	sleep 1
 	[ -z "$(pgrep -x "$PASTA")" ]
