@@ -281,7 +281,7 @@ fuzz: setup
 # ---- benchmarks -----------------------------------------------------------
 
 # Static, so that the same file runs here, in the lab and in a guest.
-BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart connect execrate hello \
+BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart connect execrate flow hello \
 	netsetup spawn stream tree usage)
 .PHONY: bench-bins
 bench-bins: $(BENCH_BIN)

@@ -140,7 +140,7 @@ int sock_echo(const char *path)
 
 static char byte_at(unsigned who, uint64_t i)
 {
-	return (char)((i * 2654435761u + who * 40503u) >> 9);
+	return (char)((i * 2654435761u + (uint64_t)who * 40503u) >> 9);
 }
 
 struct caller {

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define MIB (1u << 20)
+#define MIB ((size_t)1 << 20)
 
 /* A tunnel between two socket pairs: ours are the outer ends. */
 struct fixture {

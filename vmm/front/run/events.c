@@ -34,7 +34,7 @@ static void on_failed(struct run *r, const Vial__Agent__Failed *f)
 		run_fail(r, REPORT_ERROR, STATUS_VIAL,
 			 "image %s: the guest cannot mount it: %s",
 			 r->spec->image, f->message);
-	} else if (forwards_failed(&r->forwards, f->key)) {
+	} else if (sockets_failed(&r->sockets, f->key)) {
 		run_fail(r, REPORT_ERROR, STATUS_VIAL,
 			 "--forward: in the guest: %s", f->message);
 	} else if (!r->exited) {
@@ -130,14 +130,14 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 {
 	struct run *r = container_of(g, struct run, guest);
 
-	if (health_heard(&r->health, ev) || forwards_heard(&r->forwards, ev))
+	if (health_heard(&r->health, ev) || sockets_heard(&r->sockets, ev))
 		return;
 	switch (ev->ev_case) {
 	case VIAL__AGENT__EVENT__EV_SETUP_DONE:
 		report_mark(r->report, TIME_SETUP);
 		r->report->guest_boot_us = ev->setup_done->boot_us;
 		r->setup = true;
-		forwards_ready(&r->forwards);
+		sockets_ready(&r->sockets);
 		timer_set(&r->limit, 0);
 		break;
 	case VIAL__AGENT__EVENT__EV_STARTED:

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "run/boxmounts.h"
-#include "run/forward.h"
+#include "run/sockets.h"
 #include "box/boxnet.h"
 #include "spec/spec.h"
 
@@ -25,7 +25,7 @@ struct plan {
 	/* of who looks after the box; or NULL */
 	const struct boxmounts *mounts;
 	const struct boxnet *net;
-	const struct forwards *forwards;
+	const struct sockets *sockets;
 	char vmm[PATH_MAX];
 };
 

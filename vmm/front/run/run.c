@@ -124,11 +124,11 @@ static int run_launch(struct run *r, struct err *e)
 	struct box b = BOX_INIT;
 	int n;
 
-	if (!r->how->visit && forwards_open(&r->forwards, r->spec, e) < 0)
+	if (!r->how->visit && sockets_open(&r->sockets, r->spec, e) < 0)
 		return -e->code;
 	if (plan_open(&plan, r->spec, e) < 0)
 		return -e->code;
-	plan.forwards = &r->forwards;
+	plan.sockets = &r->sockets;
 	r->report->cpus = plan.vcpus;
 	r->report->ram_bytes = plan.ram_bytes;
 	n = run_take(r, &plan, &b, &info, e);
@@ -159,8 +159,8 @@ static int run_greet(struct run *r, struct err *e)
 	run_limit(r, LIMIT_BOOT, boot_limit_ms());
 	if (guest_setup(&r->guest, r->spec, &r->net, name ? name : id, e) < 0)
 		return -e->code;
-	return forwards_start(&r->forwards, &r->loop, &r->guest,
-			      r->launch.box.dir, e);
+	return sockets_start(&r->sockets, &r->loop, &r->guest,
+			     r->launch.box.dir, e);
 }
 
 /* A box that cannot be reached any more has mostly ended, and the monitor's
@@ -277,7 +277,7 @@ static void run_close(struct run *r)
 	term_restore();
 	copy_fini(&r->copy);
 	stdio_fini(&r->io);
-	forwards_hang_up(&r->forwards);
+	sockets_hang_up(&r->sockets);
 	guest_close(&r->guest);
 	health_stop(&r->health);
 	run_unwatch(r);
@@ -287,7 +287,7 @@ static void run_close(struct run *r)
 	boxlog_close(&r->log);
 	run_record_end(r);
 	launch_end(&r->launch, &last);
-	forwards_close(&r->forwards);
+	sockets_close(&r->sockets);
 	auto_close_(&r->disk);
 	boxmounts_close(&r->mounts);
 	boxnet_close(&r->net);

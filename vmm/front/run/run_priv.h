@@ -5,7 +5,7 @@
 #include "base/loop.h"
 #include "proto/chan.h"
 #include "run/boxmounts.h"
-#include "run/forward.h"
+#include "run/sockets.h"
 #include "guest/copy.h"
 #include "guest/guest.h"
 #include "guest/health.h"
@@ -31,7 +31,7 @@ struct run {
 	int disk; /* what the box writes, for reading, without a name; or -1 */
 	struct boxmounts mounts;
 	struct boxnet net;
-	struct forwards forwards;
+	struct sockets sockets;
 	struct chan notices; /* on the plan socket */
 	struct watch plan_watch, leash_watch;
 	struct timer limit; /* until the next sign of life is due */

@@ -253,8 +253,8 @@ void shim_main(struct shim_conf *c)
 	m.monitor = s.monitor;
 	tell(&s, &m);
 	look_after(&s);
-	if (c->plan->forwards)
-		forwards_unlink(c->plan->forwards);
+	if (c->plan->sockets)
+		sockets_unlink(c->plan->sockets);
 	if (c->brief)
 		state_remove(&s.box);
 	else

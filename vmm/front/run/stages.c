@@ -132,7 +132,7 @@ int run_start_command(struct run *r, struct err *e)
 
 static bool is_still(const struct run *r)
 {
-	return r->still || forwards_calls(&r->forwards) == 0;
+	return r->still || sockets_calls(&r->sockets) == 0;
 }
 
 /* A connection that somebody in the background holds open is not waited for,
@@ -140,7 +140,7 @@ static bool is_still(const struct run *r)
  * for ever. */
 void run_flow_late(struct run *r)
 {
-	uint64_t now = forwards_moved(&r->forwards);
+	uint64_t now = sockets_moved(&r->sockets);
 
 	if (now == r->flowed || ++r->flows == FLOWS) {
 		r->still = true;
@@ -154,7 +154,7 @@ void run_flow(struct run *r)
 {
 	if (is_still(r))
 		return;
-	r->flowed = forwards_moved(&r->forwards);
+	r->flowed = sockets_moved(&r->sockets);
 	run_limit(r, LIMIT_FLOW, FLOW_MS);
 	run_wait(r, is_still);
 	timer_set(&r->limit, 0);

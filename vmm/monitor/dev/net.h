@@ -24,8 +24,9 @@
  * those it has and waits for the others; it is dropped only when a whole ring of
  * them would not do.
  *
- * One pair of queues: one loop serves all of a machine's devices, so a second
- * pair would share its thread. */
+ * One pair of queues, however many CPUs there are: one loop serves all of a
+ * machine's devices and virtio-mmio has one interrupt for a device, so a second
+ * pair would share the thread on this side and the interrupt on the other. */
 #pragma once
 
 #include "dev/dev.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/forward.h"
+#include "run/sockets.h"
 
 #include "base/auto.h"
 #include "base/log.h"
@@ -16,37 +16,37 @@
 
 #define ACCEPT_TURN 16
 
-struct forward {
+struct sockets_one {
 	struct spec_forward s;
-	struct forwards *of;
+	struct sockets *of;
 	uint64_t key;
 	struct hostsock sock; /* to_guest */
 	struct watch watch;
 	bool warned;
 };
 
-struct forward_call {
-	struct forwards *of;
-	struct forward_call *next;
+struct sockets_call {
+	struct sockets *of;
+	struct sockets_call *next;
 	struct tunnel tunnel;
 	struct dial dial;
 };
 
 /* ---- one connection ---- */
 
-static void listen_all(struct forwards *f)
+static void listen_all(struct sockets *f)
 {
-	uint32_t events = f->ncalls < FORWARD_CALLS_MAX ? EPOLLIN : 0;
+	uint32_t events = f->ncalls < SOCKETS_CALLS_MAX ? EPOLLIN : 0;
 
 	for (unsigned i = 0; i < f->n; i++)
 		loop_mod(f->loop, &f->v[i].watch, events);
 }
 
-static void call_free(struct forward_call *c)
+static void call_free(struct sockets_call *c)
 {
-	struct forwards *f = c->of;
+	struct sockets *f = c->of;
 
-	for (struct forward_call **p = &f->calls; *p; p = &(*p)->next) {
+	for (struct sockets_call **p = &f->calls; *p; p = &(*p)->next) {
 		if (*p != c)
 			continue;
 		*p = c->next;
@@ -61,13 +61,13 @@ static void call_free(struct forward_call *c)
 
 static void call_over(struct tunnel *t)
 {
-	call_free(container_of(t, struct forward_call, tunnel));
+	call_free(container_of(t, struct sockets_call, tunnel));
 }
 
 /* The bridge's answer comes before the guest's bytes. */
 static ssize_t strip_answer(struct tunnel *t, const uint8_t *bytes, size_t len)
 {
-	struct forward_call *c = container_of(t, struct forward_call, tunnel);
+	struct sockets_call *c = container_of(t, struct sockets_call, tunnel);
 	int n = dial_answer(&c->dial, bytes, len);
 
 	if (c->dial.done)
@@ -76,10 +76,10 @@ static ssize_t strip_answer(struct tunnel *t, const uint8_t *bytes, size_t len)
 }
 
 /* Takes agent over, a connection to it. */
-static struct forward_call *call_new(struct forwards *f, int agent)
+static struct sockets_call *call_new(struct sockets *f, int agent)
 {
-	struct forward_call *c =
-		f->ncalls < FORWARD_CALLS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct sockets_call *c =
+		f->ncalls < SOCKETS_CALLS_MAX ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c) {
 		close(agent);
@@ -96,7 +96,7 @@ static struct forward_call *call_new(struct forwards *f, int agent)
 	return c;
 }
 
-static void warn(struct forward *w, const struct err *e)
+static void warn(struct sockets_one *w, const struct err *e)
 {
 	if (!w->warned && !w->of->quiet)
 		log_warn("forward %s: %s", w->s.guest, e->msg);
@@ -105,14 +105,14 @@ static void warn(struct forward *w, const struct err *e)
 
 /* ---- the guest calls ---- */
 
-static void call_out(struct forward *w, uint64_t call)
+static void call_out(struct sockets_one *w, uint64_t call)
 {
-	struct forwards *f = w->of;
-	struct forward_call *c = NULL;
+	struct sockets *f = w->of;
+	struct sockets_call *c = NULL;
 	struct err e = { 0 };
 	int fd = -1;
 
-	if (f->ncalls < FORWARD_CALLS_MAX)
+	if (f->ncalls < SOCKETS_CALLS_MAX)
 		fd = dial_stream(f->boxdir, call,
 				 VIAL__AGENT__STREAM__WHICH__SOCKET, &e);
 	if (fd >= 0)
@@ -126,7 +126,7 @@ static void call_out(struct forward *w, uint64_t call)
 		call_free(c);
 }
 
-bool forwards_heard(struct forwards *f, const Vial__Agent__Event *ev)
+bool sockets_heard(struct sockets *f, const Vial__Agent__Event *ev)
 {
 	if (ev->ev_case != VIAL__AGENT__EVENT__EV_CALLED)
 		return false;
@@ -140,9 +140,9 @@ bool forwards_heard(struct forwards *f, const Vial__Agent__Event *ev)
 
 /* ---- the host calls ---- */
 
-static void call_in(struct forward *w, int fd)
+static void call_in(struct sockets_one *w, int fd)
 {
-	struct forward_call *c = NULL;
+	struct sockets_call *c = NULL;
 	struct err e = { 0 };
 	int agent = dial_socket(w->of->boxdir, w->s.guest, &e);
 
@@ -158,10 +158,10 @@ static void call_in(struct forward *w, int fd)
 
 static void host_calls(struct watch *w, uint32_t events)
 {
-	struct forward *one = container_of(w, struct forward, watch);
+	struct sockets_one *one = container_of(w, struct sockets_one, watch);
 
 	(void)events;
-	for (int i = 0; i < ACCEPT_TURN && one->of->ncalls < FORWARD_CALLS_MAX;
+	for (int i = 0; i < ACCEPT_TURN && one->of->ncalls < SOCKETS_CALLS_MAX;
 	     i++) {
 		int fd = accept4(w->fd, NULL, NULL,
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -172,12 +172,12 @@ static void host_calls(struct watch *w, uint32_t events)
 	}
 }
 
-void forwards_ready(struct forwards *f)
+void sockets_ready(struct sockets *f)
 {
 	struct err e;
 
 	for (unsigned i = 0; i < f->n && f->loop; i++) {
-		struct forward *w = &f->v[i];
+		struct sockets_one *w = &f->v[i];
 
 		if (!w->s.to_guest || w->watch.added)
 			continue;
@@ -203,7 +203,7 @@ static int find_agent(struct spec_forward *s, struct err *e)
 	return 0;
 }
 
-static int open_one(struct forward *w, struct err *e)
+static int open_one(struct sockets_one *w, struct err *e)
 {
 	struct stat st;
 
@@ -218,16 +218,16 @@ static int open_one(struct forward *w, struct err *e)
 	return 0;
 }
 
-int forwards_open(struct forwards *f, const struct spec *s, struct err *e)
+int sockets_open(struct sockets *f, const struct spec *s, struct err *e)
 {
-	*f = (struct forwards){ .quiet = s->quiet, .open = true };
+	*f = (struct sockets){ .quiet = s->quiet, .open = true };
 	if (s->forwards.n == 0)
 		return 0;
 	f->v = calloc(s->forwards.n, sizeof(*f->v));
 	if (!f->v)
 		return err_set(e, ENOMEM, "out of memory");
 	for (size_t i = 0; i < s->forwards.n; i++) {
-		struct forward *w = &f->v[f->n++];
+		struct sockets_one *w = &f->v[f->n++];
 
 		w->of = f;
 		w->key = guest_key();
@@ -239,14 +239,14 @@ int forwards_open(struct forwards *f, const struct spec *s, struct err *e)
 	return 0;
 }
 
-int forwards_start(struct forwards *f, struct loop *l, struct guest *g,
-		   int boxdir, struct err *e)
+int sockets_start(struct sockets *f, struct loop *l, struct guest *g,
+		  int boxdir, struct err *e)
 {
 	f->loop = l;
 	f->guest = g;
 	f->boxdir = boxdir;
 	for (unsigned i = 0; i < f->n; i++) {
-		const struct forward *w = &f->v[i];
+		const struct sockets_one *w = &f->v[i];
 		int r = w->s.to_guest ? 0 : guest_listen(g, w->key, w->s.guest);
 
 		if (r < 0)
@@ -255,7 +255,7 @@ int forwards_start(struct forwards *f, struct loop *l, struct guest *g,
 	return 0;
 }
 
-bool forwards_failed(const struct forwards *f, uint64_t key)
+bool sockets_failed(const struct sockets *f, uint64_t key)
 {
 	for (unsigned i = 0; i < f->n; i++)
 		if (f->v[i].key == key)
@@ -263,27 +263,27 @@ bool forwards_failed(const struct forwards *f, uint64_t key)
 	return false;
 }
 
-void forwards_unlink(const struct forwards *f)
+void sockets_unlink(const struct sockets *f)
 {
 	for (unsigned i = 0; f->open && i < f->n; i++)
 		hostsock_unlink(&f->v[i].sock);
 }
 
-unsigned forwards_calls(const struct forwards *f)
+unsigned sockets_calls(const struct sockets *f)
 {
 	return f->ncalls;
 }
 
-uint64_t forwards_moved(const struct forwards *f)
+uint64_t sockets_moved(const struct sockets *f)
 {
 	uint64_t sum = f->moved;
 
-	for (const struct forward_call *c = f->calls; c; c = c->next)
+	for (const struct sockets_call *c = f->calls; c; c = c->next)
 		sum += c->tunnel.bytes;
 	return sum;
 }
 
-void forwards_hang_up(struct forwards *f)
+void sockets_hang_up(struct sockets *f)
 {
 	while (f->calls)
 		call_free(f->calls);
@@ -292,7 +292,7 @@ void forwards_hang_up(struct forwards *f)
 	f->loop = NULL;
 }
 
-void forwards_close(struct forwards *f)
+void sockets_close(struct sockets *f)
 {
 	for (unsigned i = 0; i < f->n; i++)
 		hostsock_close(&f->v[i].sock);

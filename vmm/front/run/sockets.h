@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* forward.h - sockets of the host in a box, and of a box on the host.
+/* sockets.h - sockets of the host in a box, and of a box on the host.
  *
  * The keeper calls the host's sockets and listens on the host: the monitor
  * only moves bytes, and the guest names no path of the host's; it can say that
@@ -20,15 +20,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define FORWARD_CALLS_MAX 512
+#define SOCKETS_CALLS_MAX 512
 
-struct forward;
-struct forward_call;
+struct sockets_one;
+struct sockets_call;
 
-struct forwards {
-	struct forward *v;
+struct sockets {
+	struct sockets_one *v;
 	unsigned n;
-	struct forward_call *calls;
+	struct sockets_call *calls;
 	unsigned ncalls;
 	struct loop *loop; /* NULL: not started */
 	struct guest *guest;
@@ -39,22 +39,22 @@ struct forwards {
 
 /* Before the box is made: what it needs of the host is there, and what it
  * listens to is made. */
-int forwards_open(struct forwards *f, const struct spec *s, struct err *e);
+int sockets_open(struct sockets *f, const struct spec *s, struct err *e);
 /* Has the guest make its sockets. Behind Setup, before the command. */
-int forwards_start(struct forwards *f, struct loop *l, struct guest *g,
-		   int boxdir, struct err *e);
+int sockets_start(struct sockets *f, struct loop *l, struct guest *g,
+		  int boxdir, struct err *e);
 /* The guest is set up: the host may call. */
-void forwards_ready(struct forwards *f);
+void sockets_ready(struct sockets *f);
 /* True when the event was about a forward. */
-bool forwards_heard(struct forwards *f, const Vial__Agent__Event *ev);
+bool sockets_heard(struct sockets *f, const Vial__Agent__Event *ev);
 /* Is that the key of a socket the guest was to make? */
-bool forwards_failed(const struct forwards *f, uint64_t key);
+bool sockets_failed(const struct sockets *f, uint64_t key);
 /* Connections there are now, and bytes that all there were have moved. */
-unsigned forwards_calls(const struct forwards *f);
-uint64_t forwards_moved(const struct forwards *f);
+unsigned sockets_calls(const struct sockets *f);
+uint64_t sockets_moved(const struct sockets *f);
 /* Ends every connection. The loop may go then. */
-void forwards_hang_up(struct forwards *f);
+void sockets_hang_up(struct sockets *f);
 /* When the shim has gone. Also after a failure, and more than once. */
-void forwards_close(struct forwards *f);
-/* For the shim: removes what forwards_open() made on the host. */
-void forwards_unlink(const struct forwards *f);
+void sockets_close(struct sockets *f);
+/* For the shim: removes what sockets_open() made on the host. */
+void sockets_unlink(const struct sockets *f);
