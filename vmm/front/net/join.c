@@ -126,23 +126,6 @@ static int furnish(const Vial__Net__Late *late, const char *link,
 	return r < 0 ? r : translate(late, link, l->address, e);
 }
 
-static int join(const Vial__Net__Request *r, struct lan *l, struct err *e)
-{
-	const Vial__Net__Late *late = r->late;
-	char link[LATE_TEXT];
-
-	if (!r->network)
-		return err_set(e, EINVAL, "not a request");
-	link_of(late, link);
-	/* Before anything is made: is it the box? */
-	if (enter(late, e) < 0 || lan_join(l, r->network, e) < 0 ||
-	    host_lan(l->netns, l->address, link, late->mtu,
-		     (pid_t)late->process, e) < 0 ||
-	    enter(late, e) < 0)
-		return -e->code;
-	return furnish(late, link, l, e);
-}
-
 static int leave(const Vial__Net__Late *late, struct err *e)
 {
 	struct nl_sock *sk;
@@ -161,6 +144,28 @@ static int leave(const Vial__Net__Late *late, struct err *e)
 	snprintf(text, sizeof(text),
 		 "table ip vial-%s\ndelete table ip vial-%s\n", link, link);
 	return r < 0 ? r : run(text, e);
+}
+
+static int join(const Vial__Net__Request *r, struct lan *l, struct err *e)
+{
+	const Vial__Net__Late *late = r->late;
+	char link[LATE_TEXT];
+	struct err ignored;
+
+	if (!r->network)
+		return err_set(e, EINVAL, "not a request");
+	link_of(late, link);
+	/* Before anything is made: is it the box? */
+	if (enter(late, e) < 0 || lan_join(l, r->network, e) < 0 ||
+	    host_lan(l->netns, l->address, link, late->mtu,
+		     (pid_t)late->process, e) < 0 ||
+	    enter(late, e) < 0)
+		return -e->code;
+	if (furnish(late, link, l, e) == 0)
+		return 0;
+	/* Half of it would be in the way of the next one. */
+	leave(late, &ignored);
+	return -e->code;
 }
 
 int join_run(struct err *e)
