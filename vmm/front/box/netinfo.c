@@ -71,7 +71,7 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 			json_string(netinfo_colons(n->gateway6, text[0])));
 		json_object_set_new(o, "prefix6", json_integer(n->prefix6));
 	}
-	if (o && netinfo_find(n, "") != n->late)
+	if (o)
 		json_object_set_new(o, "late", late_json(n));
 	json = o ? json_dumps(o, JSON_COMPACT) : NULL;
 

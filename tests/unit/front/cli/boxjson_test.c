@@ -190,6 +190,19 @@ static void network(void **state)
 	      "8080");
 	gives("{{range $p, $b := .NetworkSettings.Ports}}{{$p}} {{end}}",
 	      "53/udp 80/tcp ");
+	gives("{{.NetworkSettings.GlobalIPv6Address}}"
+	      "{{.NetworkSettings.GlobalIPv6PrefixLen}}",
+	      "0");
+	net.guest6[0] = 0xfd;
+	net.guest6[15] = 7;
+	net.prefix6 = 127;
+	net.late[2] = (struct netinfo_late){ .network = "ci",
+					     .address = { 10, 214, 0, 3 },
+					     .prefix = 24 };
+	gives("{{.NetworkSettings.GlobalIPv6Address}} "
+	      "{{.NetworkSettings.Networks.ci.IPAddress}} "
+	      "{{.NetworkSettings.Networks.nat.GlobalIPv6PrefixLen}}",
+	      "fd00::7 10.214.0.3 127");
 	netinfo_fini(&net);
 	net = (struct netinfo){ .prefix = 0 };
 }
