@@ -35,7 +35,7 @@
  *     egress   what the guest may reach, names, the log (egress.h)
  *
  * Killed at any point it leaves nothing but an empty lease file, which the
- * next one takes. */
+ * next one removes. */
 #pragma once
 
 #include "base/err.h"

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -87,6 +88,32 @@ static int lock_block(int dir, unsigned block)
 	return take_fd(&fd);
 }
 
+/* Who holds a lease may not remove its file, having become somebody else; so
+ * those whose holders have ended go with the next lease. */
+static void sweep(int dir, unsigned mine)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *x;
+	char own[16];
+
+	name_of(mine, own);
+	while (d && (x = readdir(d)) != NULL) {
+		autoclose int fd = -1;
+
+		if (x->d_name[strspn(x->d_name, "0123456789")] ||
+		    strcmp(x->d_name, own) == 0)
+			continue;
+		fd = openat(dir, x->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dir, x->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+	else if (copy >= 0)
+		close(copy);
+}
+
 static void set_addr(struct addr_plan *a, in_addr_t base)
 {
 	a->host = base;
@@ -135,8 +162,10 @@ int pool_take(struct pool_lease *l, const char *dir, struct addr_plan *a,
 	if (l->dir < 0)
 		return l->dir;
 	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
-		if (take_from(l, &ranges[i], before, routes, a) == 0)
+		if (take_from(l, &ranges[i], before, routes, a) == 0) {
+			sweep(l->dir, l->block);
 			return 0;
+		}
 		before += ranges[i].blocks;
 	}
 	return err_set(e, EADDRNOTAVAIL,

@@ -4,7 +4,8 @@
  * Each box of the nat mode gets a block of four: the host's end of the pair,
  * the box's end, the gateway the guest sees, the guest. A block is taken by
  * the lock on a file of its number below POOL_DIR, so one whose holder died,
- * however, is free again; the file itself says nothing. Blocks are machine-wide,
+ * however, is free again; the file itself says nothing, and goes with the next
+ * lease that is taken. Blocks are machine-wide,
  * whichever network namespace a vial runs in. What the host's routes already
  * lead to elsewhere is never taken. */
 #pragma once

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -66,6 +67,30 @@ static void each_has_its_own(void **state)
 		pool_give(&l[i]);
 }
 
+/* Its holder has died, or has become somebody who may not remove it. */
+static void what_nobody_holds_goes(void **state)
+{
+	struct pool_lease held = POOL_LEASE_INIT, next = POOL_LEASE_INIT;
+	struct addr_plan a;
+	struct err e = { 0 };
+	char path[64], other[64], mine[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/99999", dir);
+	snprintf(other, sizeof(other), "%s/lan-0123.lock", dir);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	close(open(other, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(pool_take(&held, dir, &a, &e), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(other, F_OK), 0);
+	assert_int_equal(pool_take(&next, dir, &a, &e), 0);
+	snprintf(mine, sizeof(mine), "%s/%u", dir, held.block);
+	assert_int_equal(access(mine, F_OK), 0);
+	pool_give(&next);
+	pool_give(&held);
+	assert_int_equal(unlink(other), 0);
+}
+
 static void a_folder_of_others_is_refused(void **state)
 {
 	struct pool_lease l = POOL_LEASE_INIT;
@@ -85,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_host_has_is_not_taken),
 		cmocka_unit_test(each_has_its_own),
+		cmocka_unit_test(what_nobody_holds_goes),
 		cmocka_unit_test(a_folder_of_others_is_refused),
 	};
 
