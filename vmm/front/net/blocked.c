@@ -31,11 +31,6 @@ static uint32_t number(const struct nlattr *a, uint32_t missing)
 						   : missing;
 }
 
-static bool is_family(uint8_t family)
-{
-	return family == NFPROTO_IPV4 || family == NFPROTO_INET;
-}
-
 void blocked_chain(struct blocked *b, struct nlmsghdr *h)
 {
 	const struct nfgenmsg *head = nlmsg_data(h);
@@ -44,8 +39,9 @@ void blocked_chain(struct blocked *b, struct nlmsghdr *h)
 	const struct nlattr *name = attr(h, NFTA_CHAIN_NAME);
 	uint32_t at;
 
-	if (*b->chain || !is_family(head->nfgen_family) || !hook || !table ||
-	    !name)
+	if (*b->chain || !hook || !table || !name ||
+	    (head->nfgen_family != b->want &&
+	     head->nfgen_family != NFPROTO_INET))
 		return;
 	at = number(nla_find(nla_data(hook), nla_len(hook), NFTA_HOOK_HOOKNUM),
 		    ~0u);
@@ -104,32 +100,36 @@ static int dump(struct nl_sock *sk, int what, const char *table, struct dump *d)
 	return r < 0 ? r : nl_recvmsgs_default(sk);
 }
 
-int blocked_find(struct blocked *b, struct err *e)
+int blocked_find(struct blocked *b, uint8_t want, struct err *e)
 {
 	struct dump chains = { b, blocked_chain }, rules = { b, blocked_rule };
 	struct nl_sock *sk = nl_socket_alloc();
 	int r = sk ? nl_connect(sk, NETLINK_NETFILTER) : -NLE_NOMEM;
 
-	*b = (struct blocked){ .family = NFPROTO_UNSPEC };
+	*b = (struct blocked){ .want = want, .family = NFPROTO_UNSPEC };
 	if (r >= 0)
 		r = dump(sk, NFT_MSG_GETCHAIN, NULL, &chains);
 	if (r >= 0 && *b->chain)
 		r = dump(sk, NFT_MSG_GETRULE, b->table, &rules);
 	nl_socket_free(sk);
 	if (b->helped)
-		*b->chain = '\0';
+		*b->chain = *b->table = '\0';
 	return r < 0 ? err_set(e, EIO, "nftables: %s", nl_geterror(r)) : 0;
 }
 
 char *blocked_remedy(const struct blocked *b, char *out, size_t room)
 {
-	const char *family = b->family == NFPROTO_INET ? "inet" : "ip";
+	const char *six = b->want == NFPROTO_IPV6 ? "6" : "";
+	const char *family = b->family == NFPROTO_INET ? "inet"
+			   : *six		       ? "ip6"
+						       : "ip";
 
 	if (strcmp(b->table, "filter") == 0 && strcmp(b->chain, "FORWARD") == 0)
 		snprintf(out, room,
-			 "iptables -I FORWARD -i " OURS
-			 "+ -j ACCEPT; iptables -I FORWARD -o " OURS
-			 "+ -j ACCEPT");
+			 "ip%stables -I FORWARD -i " OURS
+			 "+ -j ACCEPT; ip%stables -I FORWARD -o " OURS
+			 "+ -j ACCEPT",
+			 six, six);
 	else
 		snprintf(out, room,
 			 "nft insert rule %s %s %s iifname '" OURS

@@ -19,14 +19,15 @@ struct nlmsghdr;
 #define BLOCKED_NAME 64
 
 struct blocked {
-	uint8_t family; /* NFPROTO_* */
+	uint8_t want;	/* NFPROTO_IPV4 or NFPROTO_IPV6: packets of which */
+	uint8_t family; /* the table's, NFPROTO_* */
 	char table[BLOCKED_NAME], chain[BLOCKED_NAME]; /* "": none does */
 	bool helped;
 };
 
-/* In this network namespace, as its root. Sees nf_tables, which is what
- * iptables is on hosts of today. */
-int blocked_find(struct blocked *b, struct err *e);
+/* In this network namespace, as its root; of packets as want says. Sees
+ * nf_tables, which is what iptables is on hosts of today. */
+int blocked_find(struct blocked *b, uint8_t want, struct err *e);
 /* The command after which it would work. Returns out. */
 char *blocked_remedy(const struct blocked *b, char *out, size_t room);
 

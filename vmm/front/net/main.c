@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial-netd - the network of one box, for vial; "vial-netd lan SUBNET" is the
  * keeper of one of several (lan.h), "vial-netd host" says what of the host's
- * stands in the way of nat: nothing, or that and the command that helps,
- * "vial-netd join" and "leave" change the network of a box that runs. */
+ * stands in the way of nat, "vial-netd join" and "leave" change the network of
+ * a box that runs. */
 #include "base/log.h"
 #include "net/blocked.h"
 #include "net/join.h"
 #include "net/lan.h"
 #include "net/netd.h"
+#include "net/six.h"
 
+#include <linux/netfilter.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,16 +27,20 @@ static bool started_by_vial(void)
 	       type == SOCK_STREAM;
 }
 
+/* Three lines, each of them empty when all is well: who drops what boxes send
+ * by nat, the command that helps, and why boxes have no IPv6. */
 static int look_at_host(struct err *e)
 {
+	const char *six = six_missing(true);
+	char remedy[256] = "";
 	struct blocked b;
-	char remedy[256];
 
-	if (blocked_find(&b, e) < 0)
+	if (blocked_find(&b, NFPROTO_IPV4, e) < 0)
 		log_err("%s", e->msg);
-	else if (*b.chain)
-		printf("%s %s\n%s\n", b.table, b.chain,
-		       blocked_remedy(&b, remedy, sizeof(remedy)));
+	if (*b.chain)
+		blocked_remedy(&b, remedy, sizeof(remedy));
+	printf("%s%s%s\n%s\n%s\n", b.table, *b.chain ? " " : "", b.chain,
+	       remedy, six ? six : "");
 	return e->code ? 1 : 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -80,7 +81,7 @@ static void warn_blocked(struct netd *n)
 	struct err e;
 	char remedy[200];
 
-	if (blocked_find(&b, &e) == 0 && *b.chain)
+	if (blocked_find(&b, NFPROTO_IPV4, &e) == 0 && *b.chain)
 		snprintf(n->warning, sizeof(n->warning),
 			 "the host's table %s drops what boxes send (run: %s)",
 			 b.table, blocked_remedy(&b, remedy, sizeof(remedy)));

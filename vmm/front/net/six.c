@@ -3,9 +3,11 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "net/blocked.h"
 #include "net/netns.h"
 
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +82,20 @@ const char *six_missing_route(const char *text)
 	return out ? NULL : "the host has no IPv6 route out";
 }
 
+static const char *not_forwarded(void)
+{
+	struct blocked b;
+	struct err ignored;
+
+	if (netns_get("ipv6/conf/all/forwarding") != 1)
+		return "the host forwards no IPv6 (sysctl "
+		       "net.ipv6.conf.all.forwarding=1)";
+	if (blocked_find(&b, NFPROTO_IPV6, &ignored) == 0 && *b.chain)
+		return "the host's rules drop it (ip6tables -I FORWARD "
+		       "-i vl+ -j ACCEPT, and -o vl+)";
+	return NULL;
+}
+
 const char *six_missing(bool forwards)
 {
 	autoclose int fd = open("/proc/net/ipv6_route", O_RDONLY | O_CLOEXEC);
@@ -89,8 +105,5 @@ const char *six_missing(bool forwards)
 	if (fd < 0 || fd_slurp(fd, &text, ROUTES_MAX) < 0)
 		return "the host has no IPv6";
 	why = six_missing_route(text);
-	if (!why && forwards && netns_get("ipv6/conf/all/forwarding") != 1)
-		why = "the host forwards no IPv6 (sysctl "
-		      "net.ipv6.conf.all.forwarding=1)";
-	return why;
+	return why || !forwards ? why : not_forwarded();
 }

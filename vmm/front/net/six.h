@@ -21,8 +21,8 @@
 /* Into the addresses of a; block: 0 to 0xffff. */
 void six_plan(struct addr_plan *a, unsigned block);
 
-/* Of this network namespace; forwards: it has to hand packets on. NULL: it has
- * it, else the reason. */
+/* Of this network namespace; forwards: it has to hand packets on, which its
+ * root can see. NULL: it has it, else the reason. */
 const char *six_missing(bool forwards);
 
 /* For tests: the same of a text as /proc/net/ipv6_route. */

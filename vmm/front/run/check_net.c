@@ -47,8 +47,8 @@ static void ask(const char *program, int out)
 	_exit(127);
 }
 
-/* Two lines, if anything does: who drops, and the command that helps. */
-static void blocked(char said[SAID_MAX])
+/* Three lines: who drops, the command that helps, why there is no IPv6. */
+static void look(char said[SAID_MAX])
 {
 	char program[PATH_MAX];
 	struct err ignored;
@@ -74,20 +74,25 @@ static void blocked(char said[SAID_MAX])
 static void check_nat(struct check *c)
 {
 	char said[SAID_MAX], *at = said;
-	const char *who, *remedy;
+	const char *who, *remedy, *six;
 
-	blocked(said);
+	look(said);
 	who = strsep(&at, "\n");
-	remedy = strsep(&at, "\n");
-	set(c, CHECK_OK, "nat: the host forwards", "");
-	if (!*who)
-		return;
-	c->level = CHECK_WARN;
-	snprintf(c->found, sizeof(c->found),
-		 "nat: the host's rules drop what boxes send (table and chain: "
-		 "%s)",
-		 who);
-	snprintf(c->remedy, sizeof(c->remedy), "%s", remedy ? remedy : "");
+	remedy = at ? strsep(&at, "\n") : "";
+	six = at ? strsep(&at, "\n") : "";
+	set(c, CHECK_OK, "", *who ? remedy : "");
+	if (*who)
+		c->level = CHECK_WARN;
+	if (*who)
+		snprintf(
+			c->found, sizeof(c->found),
+			"nat: the host's rules drop what boxes send (table and "
+			"chain: %.100s)",
+			who);
+	else
+		snprintf(c->found, sizeof(c->found),
+			 "nat: the host forwards%s%.150s",
+			 *six ? "; no IPv6 in boxes: " : ", IPv6 too", six);
 }
 
 void check_network(struct check *c)

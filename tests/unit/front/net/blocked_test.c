@@ -65,7 +65,7 @@ static void see_rule(struct blocked *b, const char *name, int len)
 
 static void finds_who_drops_what_is_forwarded(void **state)
 {
-	struct blocked b = { 0 };
+	struct blocked b = { .want = NFPROTO_IPV4 };
 	char text[256];
 
 	(void)state;
@@ -90,7 +90,7 @@ static void finds_who_drops_what_is_forwarded(void **state)
 
 static void says_it_for_other_tables(void **state)
 {
-	struct blocked b = { 0 };
+	struct blocked b = { .want = NFPROTO_IPV4 };
 	char text[256];
 
 	(void)state;
@@ -101,9 +101,25 @@ static void says_it_for_other_tables(void **state)
 		"nft insert rule inet mine pass oifname 'vl*' accept");
 }
 
+static void sees_each_family_for_itself(void **state)
+{
+	struct blocked b = { .want = NFPROTO_IPV6 };
+	char text[256];
+
+	(void)state;
+	see_chain(&b, NFPROTO_IPV4, "filter", "FORWARD", NF_INET_FORWARD,
+		  NF_DROP);
+	assert_string_equal(b.chain, "");
+	see_chain(&b, NFPROTO_IPV6, "filter", "FORWARD", NF_INET_FORWARD,
+		  NF_DROP);
+	assert_string_equal(blocked_remedy(&b, text, sizeof(text)),
+			    "ip6tables -I FORWARD -i vl+ -j ACCEPT; "
+			    "ip6tables -I FORWARD -o vl+ -j ACCEPT");
+}
+
 static void sees_that_it_was_helped(void **state)
 {
-	struct blocked b = { 0 };
+	struct blocked b = { .want = NFPROTO_IPV4 };
 
 	(void)state;
 	see_rule(&b, "veth", 4);
@@ -115,7 +131,7 @@ static void sees_that_it_was_helped(void **state)
 
 static void takes_messages_without_what_it_looks_for(void **state)
 {
-	struct blocked b = { 0 };
+	struct blocked b = { .want = NFPROTO_IPV4 };
 	struct nl_msg *m = message(NFPROTO_IPV4);
 
 	(void)state;
@@ -136,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_who_drops_what_is_forwarded),
 		cmocka_unit_test(says_it_for_other_tables),
+		cmocka_unit_test(sees_each_family_for_itself),
 		cmocka_unit_test(sees_that_it_was_helped),
 		cmocka_unit_test(takes_messages_without_what_it_looks_for),
 	};
