@@ -20,6 +20,7 @@ IMAGE=$E/test.ext4
 # No network but for those who ask for one.
 export VIAL_CONF=$TOP/tests/e2e/vial.conf
 PATIENCE=${VIAL_E2E_PATIENCE:-300}
+export VIAL_ANSWER_TIMEOUT=${PATIENCE}s
 
 common_setup()
 {

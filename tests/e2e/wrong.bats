@@ -199,7 +199,8 @@ runs_not() { ! runs "$@"; }
 	[ "$status" -eq 137 ]
 	wait_for 30 runs_not busy 'echo up'
 	# Nobody waits for a guest that does not answer to a signal.
-	"$VIAL" exec busy sh -c 'echo up; sleep 2345' >out 2>err 3>&- &
+	VIAL_ANSWER_TIMEOUT=12s "$VIAL" exec busy sh -c 'echo up; sleep 2345' \
+		>out 2>err 3>&- &
 	pid=$!
 	wait_for 60 grep -q up out
 	vmm=$(monitor_pid "$(vial inspect -f '{{.Id}}' busy)")

@@ -16,7 +16,6 @@
 /* A signal is for the command. But who sends one wants an end: a guest that
  * does not answer some seconds later is not waited for. */
 #define ANSWER_MS 5000
-#define PATIENCE_MS 5000
 
 struct exec {
 	const struct spec *spec;
@@ -119,7 +118,7 @@ static bool is_paused(const struct exec *x)
 static void asked(struct timer *t)
 {
 	struct exec *x = container_of(t, struct exec, asked);
-	unsigned patience_ms = x->told ? PATIENCE_MS : ask_patience_ms() / 2;
+	unsigned patience_ms = ask_patience_ms() / (x->told ? 6 : 2);
 	struct err e;
 
 	if (x->exited || x->over || !x->guest.open || (x->started && !x->told))
