@@ -2,6 +2,7 @@
 /* tool.c - small jobs for the tests, static, so that it runs on both sides.
  *
  *   noise SEED BYTES    bytes that do not compress, the same for a SEED
+ *   same SEED BYTES     stdin is exactly that; print how much of it was
  *   both COUNT          COUNT numbered lines to each of stdout and stderr,
  *                       by turns and in pieces of changing length
  *   check WORD COUNT    stdin is exactly what "both" wrote to one of them
@@ -72,21 +73,53 @@ static uint64_t noise_next(uint64_t *s)
 	return *s * 0x2545f4914f6cdd1dull;
 }
 
+#define NOISE_SEED 0x9e3779b97f4a7c15ull
+
+static uint64_t noise_chunk[CHUNK / sizeof(uint64_t)];
+
+/* The next ones; returns how many bytes of the chunk are wanted. */
+static size_t noise_more(uint64_t *s, uint64_t bytes)
+{
+	for (size_t i = 0; i < CHUNK / sizeof(uint64_t); i++)
+		noise_chunk[i] = noise_next(s);
+	return bytes < CHUNK ? (size_t)bytes : CHUNK;
+}
+
 static int noise(uint64_t seed, uint64_t bytes)
 {
-	static uint64_t chunk[CHUNK / sizeof(uint64_t)];
-	uint64_t s = seed + 0x9e3779b97f4a7c15ull;
+	uint64_t s = seed + NOISE_SEED;
 
 	while (bytes > 0) {
-		size_t len = bytes < CHUNK ? (size_t)bytes : CHUNK;
+		size_t len = noise_more(&s, bytes);
 
-		for (size_t i = 0; i < sizeof(chunk) / sizeof(*chunk); i++)
-			chunk[i] = noise_next(&s);
-		if (!put(STDOUT_FILENO, chunk, len))
+		if (!put(STDOUT_FILENO, noise_chunk, len))
 			return fail("noise");
 		bytes -= len;
 	}
 	return 0;
+}
+
+static int same(uint64_t seed, uint64_t bytes)
+{
+	uint64_t s = seed + NOISE_SEED, seen = 0;
+	size_t want = 0, have = 0;
+	static char in[CHUNK];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, in + have, CHUNK - have)) > 0) {
+		have += (size_t)n;
+		if (have < CHUNK && seen + have < bytes)
+			continue;
+		want = noise_more(&s, bytes - seen);
+		if (have != want || memcmp(in, noise_chunk, want) != 0)
+			break;
+		seen += want;
+		have = 0;
+	}
+	printf("%" PRIu64 "\n", seen);
+	if (n < 0)
+		return fail("same");
+	return n == 0 && have == 0 && seen == bytes ? 0 : 1;
 }
 
 /* Line n of a stream: its number and a tail of 0 to 99 letters. */
@@ -226,6 +259,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "noise") == 0 && argc == 4)
 		return noise(num(argv[2]), num(argv[3]));
+	if (strcmp(what, "same") == 0 && argc == 4)
+		return same(num(argv[2]), num(argv[3]));
 	if (strcmp(what, "both") == 0 && argc == 3)
 		return both(num(argv[2]));
 	if (strcmp(what, "check") == 0 && argc == 4)
