@@ -131,7 +131,7 @@ static int change(const char *network, const char *what, bool join,
 	struct network n;
 	struct spec s;
 	struct box b;
-	bool runs;
+	bool runs = false;
 	int r;
 
 	if (check(c, e) < 0 || network_get(network, &n, e) < 0)
