@@ -32,7 +32,7 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(back.ports.n, 1);
 	netinfo_fini(&n);
 	netinfo_fini(&back);
-	n.ports = back.ports = (struct spec_ports){ NULL };
+	n.ports = back.ports = (struct spec_ports){ .n = 0 };
 	assert_memory_equal(&n, &back, sizeof(n));
 	assert_ptr_equal(netinfo_find(&back, "other"), &back.late[1]);
 	assert_ptr_equal(netinfo_find(&back, ""), &back.late[0]);
@@ -45,8 +45,8 @@ static void nonsense_is_nothing(void **state)
 	static const char *const texts[] = {
 		"{",
 		"[]",
-		"{\"late\":[1,{},{\"network\":5,\"address\":\"x\"},[],1,1,1,1,"
-		"{\"network\":\"a\"},{\"network\":\"b\"}]}",
+		("{\"late\":[1,{},{\"network\":5,\"address\":\"x\"},[],1,1,1,1,"
+		 "{\"network\":\"a\"},{\"network\":\"b\"}]}"),
 		"{\"late\":7,\"prefix\":\"x\",\"guest6\":\"1.2.3.4\"}",
 	};
 	struct box_info info;
