@@ -56,7 +56,7 @@ hello='hello from the world'
 		get web.test; get $OUT; get $META; get $LAN; get $IN
 		get lan.test
 		get \$(ip route | awk '/default/ { print \$3 }')
-		for a in $OUT6 $IN6 fd00::1 64:ff9b::a00:1 \
+		for a in $OUT6 $IN6 $NEAR6 fd00::1 64:ff9b::a00:1 \
 			\$(ip -6 route | awk '/default/ { print \$3 }'); do
 			get [\$a]
 		done"
@@ -69,7 +69,7 @@ hello='hello from the world'
 	[ "${lines[5]}" = "no lan.test" ]
 	[[ ${lines[6]} == "no 10."* ]]
 	[ "${lines[7]}" = "$hello" ]
-	for i in 8 9 10 11; do
+	for i in 8 9 10 11 12; do
 		[[ ${lines[i]} == "no ["* ]]
 	done
 	[ "$(logged '.event == "name" and .name == "lan.test"' \

@@ -8,7 +8,7 @@
 IN=198.51.100.1 OUT=198.51.100.2
 # pasta or passt, with avx2 or without. pgrep complains of longer patterns.
 PASTA='pas(ta|st).*'
-IN6=2001:db8:77::1 OUT6=2001:db8:77::2
+IN6=2001:db8:77::1 NEAR6=2001:db8:77::2 OUT6=2001:db8:88::2
 
 world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pids"; }
 
@@ -16,6 +16,7 @@ world_run() { ip netns exec vt-world "$@" 3>&- & echo $! >>"$BATS_FILE_TMPDIR/pi
 # what the options WORLD_DNS of dnsmasq have), and a web server.
 world_up()
 {
+	local a
 	[ "$(id -u)" -eq 0 ] || return 0
 	ip netns add vt-user
 	ip netns add vt-world
@@ -23,13 +24,14 @@ world_up()
 	ip -n vt-user addr add $IN/24 dev vt0
 	ip -n vt-world addr add $OUT/24 dev vt0
 	ip -n vt-user addr add $IN6/64 dev vt0 nodad
-	ip -n vt-world addr add $OUT6/64 dev vt0 nodad
+	ip -n vt-world addr add $NEAR6/64 dev vt0 nodad
+	ip -n vt-world addr add $OUT6/128 dev lo nodad
 	for ns in vt-user vt-world; do
 		ip -n $ns link set lo up
 		ip -n $ns link set vt0 up
 	done
 	ip -n vt-user route add default via $OUT
-	ip -n vt-user route add default via $OUT6
+	ip -n vt-user route add default via $NEAR6
 	ip netns exec vt-user sysctl -qw net.ipv4.ip_forward=1 \
 		net.ipv6.conf.all.forwarding=1
 	mkdir -p "$BATS_FILE_TMPDIR/www" /etc/netns/vt-user
@@ -37,7 +39,10 @@ world_up()
 	echo "hello from the world" >"$BATS_FILE_TMPDIR/www/hello"
 	"$E/tool" noise 5 3000000 >"$BATS_FILE_TMPDIR/www/large"
 	world_run busybox httpd -f -p $OUT:80 -h "$BATS_FILE_TMPDIR/www"
-	world_run busybox httpd -f -p "[$OUT6]:80" -h "$BATS_FILE_TMPDIR/www"
+	for a in $NEAR6 $OUT6; do
+		world_run busybox httpd -f -p "[$a]:80" \
+			-h "$BATS_FILE_TMPDIR/www"
+	done
 	world_run dnsmasq -k -C /dev/null --no-resolv --no-hosts \
 		--bind-interfaces --listen-address=$OUT --pid-file= \
 		--user=root --address=/web.test/$OUT \

@@ -283,13 +283,9 @@ static int make_policy(struct egress *eg, struct err *e)
 	for (size_t i = 0; i < c->nlist; i++)
 		if (policy_add(p, c->list[i], e) < 0)
 			return -e->code;
-	for (size_t i = 0; i < c->nhost; i++) {
-		struct ip_range r = { c->host[i],
-				      (uint8_t)(c->host[i].len * 8) };
-
-		if (policy_close(p, &r, e) < 0)
+	for (size_t i = 0; i < c->nhost; i++)
+		if (policy_close(p, &c->host[i], e) < 0)
 			return -e->code;
-	}
 	for (unsigned i = 0; i < p->nclasses && !p->all; i++)
 		if (p->classes[i].last > 0)
 			eg->openable |= 1ull << i;

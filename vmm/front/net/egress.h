@@ -50,7 +50,8 @@ struct egress_conf {
 
 	struct ip server[EGRESS_SERVERS]; /* that the resolver asks */
 	size_t nservers;
-	struct ip host[EGRESS_HOST_ADDRS]; /* closed, as private ranges are */
+	/* Closed, as private ranges are. */
+	struct ip_range host[EGRESS_HOST_ADDRS];
 	size_t nhost;
 	const struct egress_port *ports; /* what else comes in has no answer */
 	size_t nports;
@@ -66,7 +67,9 @@ struct egress_conf {
 	}
 
 /* Adds the name servers of a file as resolv.conf (NULL: the host's), and the
- * addresses of this network namespace. */
+ * addresses of this network namespace; of IPv6 with them who is on the same
+ * links: what a private range keeps among themselves with IPv4 has addresses of
+ * the internet there. */
 int egress_conf_host(struct egress_conf *c, const char *resolv_conf,
 		     struct err *e);
 

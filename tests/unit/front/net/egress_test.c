@@ -4,6 +4,7 @@
 #include "net/egress.h"
 
 #include "base/auto.h"
+#include "net/link.h"
 #include "net/policy_nft.h"
 
 #include <errno.h>
@@ -244,7 +245,46 @@ static void host(void **state)
 	assert_int_equal(egress_conf_host(&conf, path, &e), 0);
 	assert_int_equal(conf.nservers, 0);
 	for (size_t i = 0; i < conf.nhost; i++)
-		assert_false(policy_ip_closed(&p, &conf.host[i]));
+		assert_false(policy_ip_closed(&p, &conf.host[i].ip));
+}
+
+static bool host_has(const char *text)
+{
+	struct ip_range r;
+
+	assert_true(ip_range_parse(text, &r));
+	for (size_t i = 0; i < conf.nhost; i++)
+		if (conf.host[i].prefix == r.prefix &&
+		    ip_equal(&conf.host[i].ip, &r.ip))
+			return true;
+	return false;
+}
+
+/* Neighbours of the host are not the internet. */
+static void links_of_six(void **state)
+{
+	struct in6_addr a = { { { 0x20, 1, 0xd, 0xb8, 0, 1, [15] = 1 } } };
+	struct in6_addr b = { { { 0x20, 1, 0xd, 0xb8, 0, 2, [15] = 1 } } };
+	struct nl_sock *sk;
+
+	(void)state;
+	if (!have_namespace)
+		skip();
+	sk = link_open(&e);
+	assert_non_null(sk);
+	if (link_address6(sk, "lo", &a, 64, &e) < 0) {
+		link_close(sk);
+		skip();
+	}
+	assert_int_equal(link_address6(sk, "lo", &b, 3, &e), 0);
+	assert_int_equal(link_address(sk, "lo", 0xc6336401, 24, &e), 0);
+	link_close(sk);
+	conf.nhost = 0;
+	assert_int_equal(egress_conf_host(&conf, "/none", &e), 0);
+	assert_true(host_has("2001:db8:1::/64"));
+	assert_true(host_has("2001:db8:2::/48"));
+	assert_true(host_has("198.51.100.1"));
+	assert_int_equal(conf.nhost, 3);
 }
 
 int main(void)
@@ -256,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(whole, start, stop),
 		cmocka_unit_test_setup_teardown(refused, start, stop),
 		cmocka_unit_test_setup_teardown(host, start, stop),
+		cmocka_unit_test_setup_teardown(links_of_six, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, namespace, NULL);
