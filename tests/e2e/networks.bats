@@ -118,7 +118,7 @@ unknown" ]
 		sh -c "$web"
 	vrun -0 net exec job sh -c 'nslookup db >/dev/null 2>&1 || echo unknown'
 	[ "$output" = unknown ]
-	for again in 1 2; do
+	for _ in 1 2; do
 		vrun -0 net network connect --alias worker ci job
 		vrun -0 net exec job wget -qO- http://db/x
 		[ "$output" = 'from db' ]
