@@ -5,9 +5,11 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #define BACKLOG 128
+#define PATIENCE_S 10
 
 /* A socket's address holds 107 bytes of path; going through the descriptor
  * of the directory keeps it short. */
@@ -38,11 +40,15 @@ static int listen_at(int dir, const char *name, int type, struct err *e)
 static int connect_at(int dir, const char *name, int type, struct err *e)
 {
 	autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un sa;
 
 	address(dir, name, &sa);
 	if (fd < 0)
 		return err_sys(e, "socket %s", name);
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_sys(e, "connect to %s", name);
 	return take_fd(&fd);

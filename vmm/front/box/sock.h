@@ -7,7 +7,8 @@
 
 /* A listening stream socket made at name below the directory dir. */
 int sock_listen(int dir, const char *name, struct err *e);
-/* Connected, blocking. */
+/* Connected, blocking; but a peer that takes nothing is waited for no longer
+ * than ten seconds, here and in what is sent: -EAGAIN. */
 int sock_connect(int dir, const char *name, struct err *e);
 /* The same for sockets that keep the limits of what is sent. */
 int sock_listen_packets(int dir, const char *name, struct err *e);
