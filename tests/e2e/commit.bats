@@ -123,8 +123,10 @@ echo more >>etc/motd'
 		--storage-driver vfs load -q -i docker.tar
 	[[ $output == *you/new:1* ]]
 	tree=$(find r/vfs/dir -maxdepth 2 -name new | head -n 1)
-	[ -p "$tree/fifo" ] && [ -b "$tree/blk" ]
-	[ ! -e "$tree/../gone" ] && [ -f "$tree/../tofile" ]
+	[ -p "$tree/fifo" ]
+	[ -b "$tree/blk" ]
+	[ ! -e "$tree/../gone" ]
+	[ -f "$tree/../tofile" ]
 	[ "$tree/../stay/linked" -ef "$tree/../stay/again" ]
 	rm -rf r rr
 }

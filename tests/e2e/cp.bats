@@ -197,7 +197,8 @@ list()	# DIR
 	vrun -0 vial cp jo:/f ldir/
 	vrun -0 vial cp jo:/f lgone
 	[ "$(cat dir/f file new gone)" = $'f\nf\nf\nf' ]
-	[ -L ldir ] && [ -L lgone ]
+	[ -L ldir ]
+	[ -L lgone ]
 	vrun -0 vial cp jo:/d dir
 	one_line 'left out' null
 	vrun -0 vial cp -q jo:/d made
@@ -224,7 +225,8 @@ list()	# DIR
 	vrun -0 vial cp jo:/l l1
 	vrun -0 vial cp -L jo:/l l2
 	[ "$(readlink l1)" = f ]
-	[ "$(cat l2)" = f ] && [ ! -L l2 ]
+	[ "$(cat l2)" = f ]
+	[ ! -L l2 ]
 	vrun -0 vial cp -q jo:/ld/ through
 	[ -f through/x ]
 	# A link of ours inside the target is not gone through.

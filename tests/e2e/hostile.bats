@@ -32,8 +32,8 @@ refused()
 	one_line "cases/$1.tar" "${words[@]}"
 	# One line, and nothing in it that a terminal would act on.
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]
-	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr"
 	[ "${#stderr}" -lt 400 ]
+	run ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr"
 	[ "$(find "$VIAL_DATADIR/images/blobs" -type f | wc -l)" -eq 0 ]
 	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
 }

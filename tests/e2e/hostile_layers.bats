@@ -26,7 +26,7 @@ refused()
 	stderr=$output
 	IFS='|' read -ra words <<<"$2"
 	one_line 'image bad:1' 'layer 1 of 1' "${words[@]}"
-	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr"
+	run ! grep -qP '[\x00-\x08\x0b-\x1f\x7f]' <<<"$stderr"
 	[ -z "$(find "$VIAL_DATADIR/images/disks" -name '*.ext4')" ]
 	[ -z "$(ls "$VIAL_DATADIR/images/tmp")" ]
 	vial rmi bad:1 >/dev/null

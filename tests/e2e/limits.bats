@@ -104,8 +104,10 @@ throttled() { grep -q 'nr_throttled [1-9]' "$1/cpu.stat"; }
 	[ "${lines[0]}" = 2 ]
 	[ "${lines[1]} ${lines[2]} ${lines[3]}" = '100 200 0' ]
 	[ "${lines[4]}" = 32768 ]
-	[ "${lines[5]}" -gt 2800000 ] && [ "${lines[5]}" -le 3145728 ]
-	[ "${lines[6]}" -gt 200000 ] && [ "${lines[6]}" -le 307200 ]
+	[ "${lines[5]}" -gt 2800000 ]
+	[ "${lines[5]}" -le 3145728 ]
+	[ "${lines[6]}" -gt 200000 ]
+	[ "${lines[6]}" -le 307200 ]
 	# All commands of the box together.
 	vrun vial "${in[@]}" 'i=0; while [ $i -lt 60 ]; do sleep 3 & i=$((i+1)); done'
 	[ "$status" -ne 0 ]

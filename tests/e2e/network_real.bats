@@ -38,7 +38,7 @@ uses()	# MODE
 				openssl s_client -quiet -verify_return_error \
 				-connect web.test:443 "$@" 2>/dev/null
 		}
-		! get | grep -q hello
+		get | grep -q hello && exit 1
 		get -CAfile /cert.pem -verify_hostname web.test | tail -n 1'
 	[ "$output" = $'source\nvial-probe\t1\nhello from the world' ]
 	all_gone

@@ -281,7 +281,8 @@ refused()	# WORD... -- ARGUMENT...
 		done
 		echo a >/dev/stdout; echo b >/dev/stderr; echo c >/dev/fd/1
 		[ -e /sys/fs/cgroup/cgroup.procs ]
-		[ -w / ] && [ "$(stat -c %a /tmp)" = 1777 ]
+		[ -w / ]
+		[ "$(stat -c %a /tmp)" = 1777 ]
 		[ "$(ulimit -Sn)" -ge 1024 ]
 		echo shm >/dev/shm/x; cat /dev/shm/x
 		ip link show lo | grep -q LOOPBACK
