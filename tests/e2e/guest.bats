@@ -13,8 +13,14 @@ setup() { common_setup; }
 teardown() { common_teardown; }
 
 @test "guest: a panic is told as such, with the end of the console" {
-	vrun -125 box sh -c 'echo before; echo c >/proc/sysrq-trigger; sleep 100'
-	[ "$output" = before ]
+	# What is on its way out dies with the guest, so it is let out first.
+	start out run --rm --name job "$IMAGE" sh -c 'echo before; sleep 1000'
+	wait_for 100 grep -q before out
+	vrun vial exec job sh -c 'echo c >/proc/sysrq-trigger'
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" -eq 125 ]
+	stderr=$(cat out.err)
 	one_line 'panicked: sysrq triggered crash'
 	grep -q '^  | .*sysrq_handle_crash' <<<"$stderr"
 	nothing_left
@@ -39,10 +45,12 @@ teardown() { common_teardown; }
 }
 
 @test "guest: a reboot and a power-off from inside" {
-	vrun -125 box --privileged -- sh -c 'echo bye; reboot -f; sleep 100'
+	vrun -125 box --privileged -- \
+		sh -c 'echo bye; sleep 1; reboot -f; sleep 100'
 	[ "$output" = bye ]
 	one_line reboot
-	vrun -125 box --privileged -- sh -c 'echo bye; poweroff -f; sleep 100'
+	vrun -125 box --privileged -- \
+		sh -c 'echo bye; sleep 1; poweroff -f; sleep 100'
 	[ "$output" = bye ]
 	one_line 'switched itself off'
 	nothing_left
