@@ -204,7 +204,8 @@ part()	# NAME
 @test "share: without root, root of the guest is the caller" {
 	[ "$(id -u)" -eq 0 ] || skip "becomes somebody else: needs root"
 	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true
-	[ -r /dev/kvm ] && chmod 666 /dev/kvm
+	# The lab's is its own; another host's stays as it is.
+	[ -z "${VIAL_IN_LAB:-}" ] || chmod 666 /dev/kvm
 	mkdir dir run data
 	chown 1000:1000 dir run data
 	chmod 755 .
@@ -213,7 +214,8 @@ part()	# NAME
 	cp -L "$B/vial" "$B/vial-vmm" "$B/vmlinux" "$B/initramfs.cpio" bin/
 	cp "$IMAGE" bin/image
 	chmod -R a+rX bin
-	vrun -0 setpriv --reuid 1000 --regid 1000 --groups 1000,27 env \
+	vrun -0 setpriv --reuid 1000 --regid 1000 \
+		--groups "1000,$(stat -c %g /dev/kvm)" env \
 		VIAL_RUNDIR="$PWD/run" VIAL_DATADIR="$PWD/data" \
 		timeout -k 5 "$PATIENCE" bin/vial run --rm -v "$PWD/dir:/w" \
 		bin/image sh -c 'echo x >/w/f; stat -c "%u %g" /w/f'
