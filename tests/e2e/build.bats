@@ -108,6 +108,14 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 	vrun -1 vial image inspect bad
 	vrun -1 vial build --pull nowhere
 	one_line nowhere
+	for c in https://example.com/x.tar.gz git@example.com:a/b; do
+		vrun -1 vial build "$c"
+		one_line "$c" 'git clone'
+	done
+	vrun -1 vial build --secret id=s,src=none - <<<'FROM two'
+	one_line none
+	vrun -1 vial build --secret id=s,how=x - <<<'FROM two'
+	one_line how
 	mkdir empty
 	vrun -1 vial build empty
 	one_line 'no Dockerfile'

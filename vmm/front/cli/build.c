@@ -69,9 +69,16 @@ static int set_label(void *what, const char *value, struct err *e)
 	return add(&((struct build_args *)what)->labels, value, e);
 }
 
+static int set_secret(void *what, const char *value, struct err *e)
+{
+	return add(&((struct build_args *)what)->secrets, value, e);
+}
+
 static const struct opt opts[] = {
 	OPT_LIST(0, "build-arg", set_arg, "NAME[=VALUE]",
 		 "A value for ARG; without one the environment's"),
+	OPT_STR(0, "egress", struct build_args, egress, "LIST",
+		"What RUN may reach, as 'vial run --egress' has it"),
 	OPT_STR('f', "file", struct build_args, file, "FILE",
 		"The Dockerfile; else PATH/Dockerfile. '-': standard input"),
 	OPT_STR(0, "iidfile", struct build_args, iidfile, "FILE",
@@ -89,6 +96,8 @@ static const struct opt opts[] = {
 		 "Ask registries for newer ones of the images it begins with"),
 	OPT_FLAG('q', "quiet", struct build_args, quiet,
 		 "Print the image's ID and nothing else"),
+	OPT_LIST(0, "secret", set_secret, "id=NAME[,src=FILE|,env=NAME]",
+		 "For RUN --mount=type=secret; no image keeps it"),
 	OPT_LIST('t', "tag", set_tag, "NAME[:TAG]", "What to call it"),
 	OPT_STR(0, "target", struct build_args, target, "STAGE",
 		"Build this stage and no further"),
@@ -97,6 +106,7 @@ static const struct opt opts[] = {
 	OPT_IGNORED(0, "progress", "MODE", "auto|plain|tty",
 		    "the lines are buildah's"),
 	OPT_IGNORED(0, "cache-from", "IMAGE", "", "each build begins anew"),
+	OPT_IGNORED(0, "load", NULL, "true", "the store is where it goes"),
 	OPT_END
 };
 
@@ -152,7 +162,8 @@ static int build(struct build_args *a, const char *path, struct err *e)
 	int r;
 
 	if (check_platform(a->platform, e) < 0 || desk_open(&a->desk, e) < 0 ||
-	    build_input(a, path, e) < 0 || build_images(a, e) < 0)
+	    build_input(a, path, e) < 0 || build_secrets(a, e) < 0 ||
+	    build_images(a, e) < 0)
 		return -e->code;
 	out = disk_open_overlay(e);
 	if (out < 0)
@@ -183,6 +194,8 @@ static int build_main(const struct cmd *c, int argc, char **argv)
 	}
 	desk_close(&a.desk);
 	strv_fini(&a.tags);
+	strv_fini(&a.secrets);
+	strv_fini(&a.secret_words);
 	strv_fini(&a.args);
 	strv_fini(&a.labels);
 	strv_fini(&a.images);

@@ -3,6 +3,7 @@
  *
  *     build.c         the words, and the order of things
  *     build_input.c   the Dockerfile, and the images it begins with
+ *     build_secret.c  what a command may see and no image keeps
  *     build_vm.c      a box of vial/buildah that builds
  *     build_result.c  what comes out, as an image of the store */
 #pragma once
@@ -16,15 +17,17 @@
 #include <stddef.h>
 
 struct build_args {
-	const char *file, *target, *network, *memory, *iidfile, *platform;
-	struct strv tags, args, labels;
+	const char *file, *target, *network, *egress, *memory, *iidfile,
+		*platform;
+	struct strv tags, args, labels, secrets;
 	bool quiet, pull, no_cache;
 	/* while it goes on */
 	struct desk desk;
 	const char *context; /* a folder; NULL: an archive, or none */
 	char *text;	     /* the Dockerfile; owned */
 	size_t len;
-	struct strv images; /* as the Dockerfile has them */
+	struct strv images;	  /* as the Dockerfile has them */
+	struct strv secret_words; /* for buildah */
 };
 
 /* Reads the Dockerfile; of "-" all of standard input goes to the desk. */
@@ -32,6 +35,8 @@ int build_input(struct build_args *a, const char *path, struct err *e);
 /* What the Dockerfile names: pulled when it is missing, and laid out on the
  * desk. */
 int build_images(struct build_args *a, struct err *e);
+/* Lays the secrets on the desk. */
+int build_secrets(struct build_args *a, struct err *e);
 /* Returns 0 with the archive in out, or 1 when the build failed, which has
  * been said. */
 int build_in_vm(struct build_args *a, int out, struct err *e);

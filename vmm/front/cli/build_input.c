@@ -237,11 +237,24 @@ static int read_stdin(struct build_args *a, struct err *e)
 	return 0;
 }
 
+/* docker would fetch it, and git would have to run. */
+static bool is_remote(const char *path)
+{
+	return strstr(path, "://") || strncmp(path, "git@", 4) == 0 ||
+	       strncmp(path, "github.com/", 11) == 0;
+}
+
 int build_input(struct build_args *a, const char *path, struct err *e)
 {
 	struct stat st;
 	int r;
 
+	if (is_remote(path))
+		return err_set(e, ENOTSUP,
+			       "context %.100s: nothing is fetched (git clone "
+			       "it and build the folder, or curl -L URL | vial "
+			       "build -)",
+			       path);
 	if (strcmp(path, "-") == 0) {
 		r = read_stdin(a, e);
 	} else {

@@ -2,6 +2,7 @@
 #include "cli/build.h"
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "cli/cmd.h"
 #include "run/plan.h"
 
@@ -104,6 +105,8 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 	put(v, "--rm");
 	put(v, "--privileged");
 	put(v, "--network=%s", a->network ? a->network : "none");
+	if (a->egress)
+		put(v, "--egress=%s", a->egress);
 	put_memory(v, a->memory);
 	if (a->quiet)
 		put(v, "-q");
@@ -120,6 +123,8 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 		put(v, "--build-arg=%s", a->args.v[i]);
 	for (size_t i = 0; i < a->labels.n; i++)
 		put(v, "--label=%s", a->labels.v[i]);
+	for (size_t i = 0; i < a->secret_words.n; i++)
+		put(v, "%s", a->secret_words.v[i]);
 	if (a->target)
 		put(v, "--target=%s", a->target);
 	return 0;
@@ -157,5 +162,10 @@ int build_in_vm(struct build_args *a, int out, struct err *e)
 		;
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);
+	/* buildah has run, and has failed. */
+	if (status && !a->network && WIFEXITED(status) &&
+	    WEXITSTATUS(status) < CMD_FAILED)
+		log_warn("the build had no network (--network default gives "
+			 "it one)");
 	return status == 0 ? 0 : CMD_ERROR;
 }
