@@ -159,7 +159,10 @@ nobody() { [ -z "$(our_pids)" ]; }
 
 @test "stream: the host's sockets in a guest, and an ssh-agent" {
 	host_server
-	eval "$(ssh-agent -a "$PWD/agent.sock" 3>&-)"
+	timeout 300 ssh-agent -D -a "$PWD/agent.sock" >/dev/null 3>&- &
+	local agent=$!
+	export SSH_AUTH_SOCK=$PWD/agent.sock
+	wait_for 20 test -S agent.sock
 	ssh-keygen -q -N '' -t ed25519 -C one -f key
 	ssh-add -q key
 	"$E/tool" noise 9 3000000 | sha256sum >want
@@ -173,7 +176,7 @@ nobody() { [ -z "$(our_pids)" ]; }
 			head -c 3000000 | sha256sum
 		L=/h/lib/x86_64-linux-gnu
 		$L/ld-linux-x86-64.so.2 --library-path $L /h/bin/ssh-add -l'
-	kill "$server" "$SSH_AGENT_PID"
+	kill "$server" "$agent"
 	[ "${lines[0]} ${lines[1]}" = "hello bye" ]
 	[ "${lines[2]}" = "100 right" ]
 	[ "${lines[3]}" = "$(cat want)" ]
