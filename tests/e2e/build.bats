@@ -5,13 +5,20 @@
 
 # shellcheck disable=SC2154,SC2016 # run sets variables; words for the guest
 load common
+load registry
+load world
 
-# One store for the file: vial/buildah is unpacked once.
+# One store, one world and one registry for the file: vial/buildah is unpacked once.
 setup_file()
 {
 	export F=$BATS_FILE_TMPDIR
 	export VIAL_DATADIR=$F/data VIAL_RUNDIR=$F/run
-	mkdir -p "$F/ctx/sub"
+	mkdir -p "$F/ctx/sub" "$F/reg"
+	world_up
+	cd "$F/reg" || return
+	registry_layout
+	registry_bad
+	cat pids >>"$F/pids"
 	cd "$F/ctx" || return
 	cp /bin/busybox bb
 	echo no | tee drop.log sub/drop.log >keep.log
@@ -37,6 +44,8 @@ setup_file()
 		CMD ["cat /who; stat -c %a /who; find . | sort; echo $A"]
 	END
 }
+
+teardown_file() { world_down; }
 
 setup()
 {
@@ -78,6 +87,65 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 	[ -z "$(find "$VIAL_DATADIR"/{builds,images/tmp} -mindepth 1)" ]
 }
 
+@test "build: the next one of the folder finds the steps" {
+	vrun -0 vial image inspect -f '{{.Id}} {{len .RootFS.Layers}}' two
+	id=$output
+	[ "${id#* }" -eq 4 ]
+	vrun -0 vial build -t two --build-arg WHO=me --label l=v "$F/ctx"
+	[ "$(grep -c '^--> Using cache' <<<"$stderr")" -gt 5 ]
+	vrun -0 vial image inspect -f '{{.Id}} {{len .RootFS.Layers}}' two
+	[ "$output" = "$id" ]
+	# What has changed is done anew, and what is behind it.
+	echo changed >"$F/ctx/sub/file"
+	vrun -0 vial build -t three --build-arg WHO=me --label l=v "$F/ctx"
+	[[ $stderr == *'Using cache'*'COPY . /ctx'* ]]
+	[[ ${stderr#*COPY . /ctx} != *'Using cache'* ]]
+	vrun -0 vial run --rm three 'cat sub/file'
+	[ "$output" = changed ]
+	vrun -0 vial volume ls -q
+	[[ $output =~ ^vial-build-[0-9a-f]{16}$ ]]
+	vial rmi three
+}
+
+@test "build: secrets are seen, and not kept; no cache" {
+	printf hidden >s
+	export FROM_ENV=also
+	vrun -0 vial build -q --no-cache -t three --secret id=s,src=s \
+		--secret id=e,env=FROM_ENV - <<-'END'
+		FROM two
+		RUN --mount=type=secret,id=s --mount=type=secret,id=e \
+			cat /run/secrets/s /run/secrets/e | tr a-z A-Z >/seen
+	END
+	vrun -0 vial run --rm three 'cat /seen; ls -A /run/secrets 2>&1'
+	[[ $output == HIDDENALSO* && $output != *$'\ns'* ]]
+	vial rmi three
+	vrun -0 vial volume ls -q
+	[ "${#lines[@]}" -eq 1 ]
+	vrun -1 vial build --secret id=s,src=none - <<<'FROM two'
+	one_line none
+	vrun -1 vial build --secret id=s,how=x - <<<'FROM two'
+	one_line how
+	vrun -1 vial build --secret id=s,env=NOT_THERE - <<<'FROM two'
+	one_line NOT_THERE
+}
+
+@test "build: a base from a registry, and RUN with a network" {
+	read -r bad _ <"$F/reg/ports"
+	vrun -0 vial build -q -t of/reg - <<-END
+		FROM 127.0.0.1:$bad/good/x:1
+		COPY --from=two /bin/busybox /busybox
+	END
+	vrun -0 vial run --rm of/reg /busybox stat -c %s /data
+	[ "$output" = 400000 ]
+	vrun -0 net build -q --network nat -t got - <<-'END'
+		FROM two
+		RUN wget -q -O /got http://web.test/hello
+	END
+	vrun -0 vial run --rm got 'cat /got'
+	[ "$output" = 'hello from the world' ]
+	vial rmi got of/reg
+}
+
 @test "build: from standard input, on an image of the store, quietly" {
 	n=$(blobs)
 	vrun -0 vial build -q - <<-'END'
@@ -112,10 +180,6 @@ blobs() { find "$VIAL_DATADIR/images/blobs" -type f | wc -l; }
 		vrun -1 vial build "$c"
 		one_line "$c" 'git clone'
 	done
-	vrun -1 vial build --secret id=s,src=none - <<<'FROM two'
-	one_line none
-	vrun -1 vial build --secret id=s,how=x - <<<'FROM two'
-	one_line how
 	mkdir empty
 	vrun -1 vial build empty
 	one_line 'no Dockerfile'

@@ -14,7 +14,8 @@
  * Images that the Dockerfile begins with come out of the store, which pulls
  * them first when they are missing; the box sees these and no others, and has
  * no network unless one is asked for. What comes out is loaded as any archive
- * of a stranger's is. */
+ * of a stranger's is. buildah's storage is a volume, where the next build of
+ * the folder finds the steps that have not changed (build_cache.c). */
 #include "cli/build.h"
 
 #include "base/auto.h"
@@ -89,7 +90,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "network", struct build_args, network, "MODE",
 		"What RUN can reach, as 'vial run --network' has it (none)"),
 	OPT_FLAG(0, "no-cache", struct build_args, no_cache,
-		 "It is so anyway: each build begins anew"),
+		 "Begin anew, and leave nothing for the next one"),
 	OPT_STR(0, "platform", struct build_args, platform, "OS/ARCH",
 		"This host's, or nothing"),
 	OPT_FLAG(0, "pull", struct build_args, pull,
@@ -105,7 +106,8 @@ static const struct opt opts[] = {
 	OPT_IGNORED(0, "force-rm", NULL, "true", "nothing stays of a build"),
 	OPT_IGNORED(0, "progress", "MODE", "auto|plain|tty",
 		    "the lines are buildah's"),
-	OPT_IGNORED(0, "cache-from", "IMAGE", "", "each build begins anew"),
+	OPT_IGNORED(0, "cache-from", "IMAGE", "",
+		    "steps come from builds of the same folder"),
 	OPT_IGNORED(0, "load", NULL, "true", "the store is where it goes"),
 	OPT_END
 };
@@ -163,12 +165,13 @@ static int build(struct build_args *a, const char *path, struct err *e)
 
 	if (check_platform(a->platform, e) < 0 || desk_open(&a->desk, e) < 0 ||
 	    build_input(a, path, e) < 0 || build_secrets(a, e) < 0 ||
-	    build_images(a, e) < 0)
+	    build_images(a, e) < 0 || build_cache_open(a, e) < 0)
 		return -e->code;
 	out = disk_open_overlay(e);
 	if (out < 0)
 		return out;
 	r = build_in_vm(a, out, e);
+	build_cache_close(a);
 	if (r != 0)
 		return r;
 	if (build_result(a, out, &id, e) < 0 ||
@@ -180,7 +183,7 @@ static int build(struct build_args *a, const char *path, struct err *e)
 
 static int build_main(const struct cmd *c, int argc, char **argv)
 {
-	struct build_args a = { .desk = DESK_INIT };
+	struct build_args a = { .desk = DESK_INIT, .cache_lock = -1 };
 	struct err e = { 0 };
 	int status, r, first = cmd_parse(c, argc, argv, &a, &status);
 
@@ -192,6 +195,7 @@ static int build_main(const struct cmd *c, int argc, char **argv)
 		r = build(&a, argv[first], &e);
 		status = r < 0 ? cmd_error(&e) : r;
 	}
+	auto_close_(&a.cache_lock);
 	desk_close(&a.desk);
 	strv_fini(&a.tags);
 	strv_fini(&a.secrets);

@@ -4,6 +4,7 @@
  *     build.c         the words, and the order of things
  *     build_input.c   the Dockerfile, and the images it begins with
  *     build_secret.c  what a command may see and no image keeps
+ *     build_cache.c   what builds of the same folder left
  *     build_vm.c      a box of vial/buildah that builds
  *     build_result.c  what comes out, as an image of the store */
 #pragma once
@@ -15,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct build_args {
 	const char *file, *target, *network, *egress, *memory, *iidfile,
@@ -28,6 +30,9 @@ struct build_args {
 	size_t len;
 	struct strv images;	  /* as the Dockerfile has them */
 	struct strv secret_words; /* for buildah */
+	char cache[64];		  /* the volume; "": there is none */
+	int cache_lock;		  /* -1: not held */
+	uint64_t cache_max;
 };
 
 /* Reads the Dockerfile; of "-" all of standard input goes to the desk. */
@@ -37,6 +42,10 @@ int build_input(struct build_args *a, const char *path, struct err *e);
 int build_images(struct build_args *a, struct err *e);
 /* Lays the secrets on the desk. */
 int build_secrets(struct build_args *a, struct err *e);
+/* One that another build uses is done without. */
+int build_cache_open(struct build_args *a, struct err *e);
+/* Keeps to what vial.conf says of all of them. */
+void build_cache_close(struct build_args *a);
 /* Returns 0 with the archive in out, or 1 when the build failed, which has
  * been said. */
 int build_in_vm(struct build_args *a, int out, struct err *e);

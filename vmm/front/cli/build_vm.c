@@ -26,7 +26,19 @@
 static const char script[] =
 	"set -e -o pipefail\n"
 	"exec 3>&1 1>&2\n"
-	"export TMPDIR=/var/tmp HOME=/root\n"
+	"export TMPDIR=/var/lib/containers/tmp HOME=/root\n"
+	"mkdir -p $TMPDIR /var/tmp\n"
+	/* What a build left that was killed. */
+	"for f in $TMPDIR/*; do\n"
+	"	case $f in */buildah-cache*) ;; *) rm -rf \"$f\" ;; esac\n"
+	"done\n"
+	"left=$(buildah containers -q 2>/var/tmp/log) || {\n"
+	"	cat /var/tmp/log\n"
+	"	echo 'the cache is damaged: this build begins anew'\n"
+	"	rm -rf /var/lib/containers/*\n"
+	"	mkdir -p $TMPDIR\n"
+	"}\n"
+	"[ -z \"$left\" ] || buildah rm $left >/var/tmp/log\n"
 	"while read -r n; do\n"
 	"	id=$(buildah pull -q \"oci:/in/images:$n\")\n"
 	"	buildah tag \"$id\" \"$n\"\n"
@@ -38,6 +50,7 @@ static const char script[] =
 	"mkdir -p /context\n"
 	"build() {\n"
 	"	buildah build --isolation chroot --pull-never --format docker \\\n"
+	"		--layers \\\n"
 	"		-t vial:result -f /in/Dockerfile \"$@\" /context\n"
 	"}\n"
 	"if [ \"$1\" = quiet ]; then\n"
@@ -110,6 +123,10 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 	put_memory(v, a->memory);
 	if (a->quiet)
 		put(v, "-q");
+	if (*a->cache) {
+		put(v, "-v");
+		put(v, "%s:/var/lib/containers", a->cache);
+	}
 	if (put_share(v, a->desk.path, "/in", e) < 0 ||
 	    (a->context && put_share(v, a->context, "/context", e) < 0))
 		return -e->code;
@@ -125,6 +142,8 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 		put(v, "--label=%s", a->labels.v[i]);
 	for (size_t i = 0; i < a->secret_words.n; i++)
 		put(v, "%s", a->secret_words.v[i]);
+	if (a->no_cache)
+		put(v, "--no-cache");
 	if (a->target)
 		put(v, "--target=%s", a->target);
 	return 0;

@@ -22,7 +22,7 @@ static struct err e;
 static int start(void **state)
 {
 	(void)state;
-	a = (struct build_args){ .desk = DESK_INIT };
+	a = (struct build_args){ .desk = DESK_INIT, .cache_lock = -1 };
 	e = (struct err){ 0 };
 	snprintf(top, sizeof(top), "/tmp/vial-secret-XXXXXX");
 	if (!mkdtemp(top) || chdir(top) < 0)
