@@ -28,6 +28,8 @@
 #define FD_RECORD 5
 #define FD_END 6
 
+#define PATIENCE_S 60
+
 /* ---- the child ---- */
 
 static void child(const char *program, const char *how, int sock, int log,
@@ -63,6 +65,7 @@ int netd_spawn(const char *how, int log, const struct netegress *g, pid_t *pid,
 	       int *sock, struct err *e)
 {
 	char program[PATH_MAX];
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	pid_t self = getpid();
 	int s[2];
 
@@ -71,6 +74,7 @@ int netd_spawn(const char *how, int log, const struct netegress *g, pid_t *pid,
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
 		return err_sys(e, "socketpair");
 	*sock = s[0];
+	setsockopt(*sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	*pid = fork();
 	if (*pid == 0)
 		child(program, how, s[1], log, g, self);
@@ -198,13 +202,29 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 
 /* ---- the answer ---- */
 
-/* The byte in front, with or without the tap. */
-static int take_tap(struct boxnet *n, struct err *e)
+static int silent(int code, struct err *e)
 {
+	if (code == EAGAIN)
+		return err_set(e, ETIMEDOUT, "vial-netd does not answer");
+	return err_set(e, EPIPE, "vial-netd ended");
+}
+
+int netd_hear(int sock, struct chan *c, int *fd, Vial__Net__Answer **said,
+	      struct err *e)
+{
+	ssize_t n = 1;
 	char byte;
 
-	if (passfd_recv(n->sock, &byte, 1, &n->tap, 1) != 1)
-		return err_set(e, EPIPE, "vial-netd ended");
+	if (fd)
+		n = passfd_recv(sock, &byte, 1, fd, 1);
+	if (n != 1)
+		return silent((int)-n, e);
+	*said = (Vial__Net__Answer *)chan_recv(
+		c, &vial__net__answer__descriptor, e);
+	if (!*said)
+		return silent(e->code, e);
+	if ((*said)->error)
+		return err_set(e, (int)(*said)->error, "%s", (*said)->message);
 	return 0;
 }
 
@@ -249,8 +269,6 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 	struct netinfo *i = &n->info;
 	const Vial__Net__Family *f = a->n_families ? a->families[0] : NULL;
 
-	if (a->error)
-		return err_set(e, (int)a->error, "%s", a->message);
 	if (n->tap < 0 || !f || !copy4(i->guest, &f->guest) ||
 	    !copy4(i->gateway, &f->gateway) ||
 	    !copy4(i->resolver, &f->resolver))
@@ -265,16 +283,13 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 
 static int hear(struct boxnet *n, struct chan *c, struct err *e)
 {
-	ProtobufCMessage *m;
-	int r;
+	Vial__Net__Answer *said = NULL;
+	int r = netd_hear(n->sock, c, &n->tap, &said, e);
 
-	if (take_tap(n, e) < 0)
-		return -e->code;
-	m = chan_recv(c, &vial__net__answer__descriptor, e);
-	if (!m)
-		return -e->code;
-	r = take_answer(n, (const Vial__Net__Answer *)m, e);
-	protobuf_c_message_free_unpacked(m, NULL);
+	if (r == 0)
+		r = take_answer(n, said, e);
+	if (said)
+		vial__net__answer__free_unpacked(said, NULL);
 	return r;
 }
 

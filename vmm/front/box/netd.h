@@ -24,3 +24,12 @@ struct netegress;
 /* The program, as vial-netd HOW; NULL: that of a box. *sock is its life. */
 int netd_spawn(const char *how, int log, const struct netegress *g, pid_t *pid,
 	       int *sock, struct err *e);
+
+struct chan;
+typedef struct Vial__Net__Answer Vial__Net__Answer;
+
+/* Its next answer, at most a minute from now: who asks may have a box to keep.
+ * fd: NULL, or takes the descriptor that comes in front of it, -1 for none,
+ * also where an error is told. */
+int netd_hear(int sock, struct chan *c, int *fd, Vial__Net__Answer **said,
+	      struct err *e);

@@ -34,26 +34,12 @@ static void helper_fini(struct helper *h)
 		close(h->sock);
 	if (h->lan >= 0)
 		close(h->lan);
+	if (h->pid > 0 && !h->said) /* one that hangs, at most */
+		kill(h->pid, SIGKILL);
 	while (h->pid > 0 && waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (h->said)
 		vial__net__answer__free_unpacked(h->said, NULL);
-}
-
-static int hear(int sock, struct chan *c, int *fd, Vial__Net__Answer **said,
-		struct err *e)
-{
-	char byte;
-
-	if (fd && passfd_recv(sock, &byte, 1, fd, 1) != 1)
-		return err_set(e, EPIPE, "vial-netd ended");
-	*said = (Vial__Net__Answer *)chan_recv(
-		c, &vial__net__answer__descriptor, e);
-	if (!*said)
-		return -e->code;
-	if ((*said)->error)
-		return err_set(e, (int)(*said)->error, "%s", (*said)->message);
-	return 0;
 }
 
 static int ask_helper(struct helper *h, const char *how, Vial__Net__Request *r,
@@ -70,7 +56,7 @@ static int ask_helper(struct helper *h, const char *how, Vial__Net__Request *r,
 	if (n < 0)
 		err_set(e, -n, "vial-netd: %s", strerror(-n));
 	else
-		n = hear(h->sock, &c, &h->lan, &h->said, e);
+		n = netd_hear(h->sock, &c, &h->lan, &h->said, e);
 	chan_fini(&c);
 	return n;
 }
@@ -92,7 +78,7 @@ static int tell(const struct boxnet *n, const char *network, int lan,
 	if (r < 0)
 		err_set(e, -r, "vial-netd: %s", strerror(-r));
 	else
-		r = hear(n->sock, &c, NULL, &said, e);
+		r = netd_hear(n->sock, &c, NULL, &said, e);
 	if (said)
 		vial__net__answer__free_unpacked(said, NULL);
 	chan_fini(&c);
