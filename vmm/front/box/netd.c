@@ -286,10 +286,11 @@ static int hear(struct boxnet *n, struct chan *c, struct err *e)
 	Vial__Net__Answer *said = NULL;
 	int r = netd_hear(n->sock, c, &n->tap, &said, e);
 
+	if (!said)
+		return r;
 	if (r == 0)
 		r = take_answer(n, said, e);
-	if (said)
-		vial__net__answer__free_unpacked(said, NULL);
+	vial__net__answer__free_unpacked(said, NULL);
 	return r;
 }
 

@@ -85,36 +85,50 @@ static ssize_t read_value(const struct secret *s, char **out, struct err *e)
 		     : n;
 }
 
-static int put_one(struct build_args *a, size_t i, struct err *e)
+static int add_word(struct build_args *a, const char *id, const char *file,
+		    struct err *e)
 {
-	autofree char *text = strdup(a->secrets.v[i]), *bytes = NULL;
-	autofree char *option = NULL;
-	autoclose int fd = -1;
-	struct secret s;
-	char name[32];
-	ssize_t n;
+	char *word;
 	int r;
 
-	if (!text)
+	if (asprintf(&word, "--secret=id=%s,src=/in/%s", id, file) < 0)
 		return err_set(e, ENOMEM, "out of memory");
-	if (parse(text, &s, e) < 0)
-		return -e->code;
-	n = read_value(&s, &bytes, e);
+	r = strv_add(&a->secret_words, word);
+	free(word);
+	return r < 0 ? err_set(e, ENOMEM, "out of memory") : 0;
+}
+
+/* Its value, in a file of the desk. */
+static int store(struct build_args *a, const struct secret *s, const char *name,
+		 struct err *e)
+{
+	autofree char *bytes = NULL;
+	autoclose int fd = -1;
+	ssize_t n = read_value(s, &bytes, e);
+	int r;
+
 	if (n < 0)
 		return (int)n;
-	snprintf(name, sizeof(name), "secret-%zu", i);
 	fd = openat(a->desk.dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 		    0600);
 	r = fd < 0 ? -errno : fd_write_full(fd, bytes, (size_t)n);
 	if (bytes)
 		explicit_bzero(bytes, (size_t)n);
-	if (r < 0)
-		return err_set(e, -r, "%s", strerror(-r));
-	if (asprintf(&option, "--secret=id=%s,src=/in/%s", s.id, name) < 0)
-		option = NULL;
-	return option && strv_add(&a->secret_words, option) == 0
-		     ? 0
-		     : err_set(e, ENOMEM, "out of memory");
+	return r < 0 ? err_set(e, -r, "%s", strerror(-r)) : 0;
+}
+
+static int put_one(struct build_args *a, size_t i, struct err *e)
+{
+	autofree char *text = strdup(a->secrets.v[i]);
+	struct secret s;
+	char name[32];
+
+	if (!text)
+		return err_set(e, ENOMEM, "out of memory");
+	snprintf(name, sizeof(name), "secret-%zu", i);
+	if (parse(text, &s, e) < 0 || store(a, &s, name, e) < 0)
+		return -e->code;
+	return add_word(a, s.id, name, e);
 }
 
 int build_secrets(struct build_args *a, struct err *e)
