@@ -212,12 +212,13 @@ int launch_start(struct launch *l, const struct plan *p, struct box *b,
 
 /* The shim did not come to its own end: do its work. The plan socket is closed
  * by now, and the monitor, which the shim's death has killed as well, holds
- * the lock to its end. */
+ * the lock to its end. Where there never was a shim, the lock is still ours. */
 static void clean_up(struct launch *l)
 {
 	const struct timespec pause = { .tv_nsec = ORPHAN_POLL_NS };
+	bool ours = l->box.lock >= 0;
 
-	for (int i = 0; i < ORPHAN_POLLS && state_alive(&l->box); i++)
+	for (int i = 0; !ours && i < ORPHAN_POLLS && state_alive(&l->box); i++)
 		nanosleep(&pause, NULL);
 	if (l->info.brief)
 		state_remove(&l->box);

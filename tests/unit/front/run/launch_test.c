@@ -188,6 +188,19 @@ static void starts_and_ends(void **state)
 	assert_true(WIFSIGNALED(last.wait_status));
 }
 
+/* A folder or a network that cannot be had ends a box before it has a shim:
+ * nobody holds it but us, and nobody is waited for. */
+static void ends_before_it_starts(void **state)
+{
+	(void)state;
+	snprintf(info.status, sizeof(info.status), "running");
+	assert_int_equal(state_create(&l.box, &info, &e), 0);
+	l.info = info;
+	alarm(5); /* of the ten seconds that an orphan may take */
+	launch_end(&l, NULL);
+	assert_false(box_exists());
+}
+
 static void keeps_the_result(void **state)
 {
 	struct box_info found;
@@ -477,6 +490,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
+		T(ends_before_it_starts),
 		T(starts_and_ends),
 		T(keeps_the_result),
 		T(passes_the_right_descriptors),
