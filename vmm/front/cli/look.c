@@ -44,3 +44,15 @@ int look_run(char **words, int n, const char *format, look_at *at, void *arg)
 	json_decref(all);
 	return fflush(stdout) == 0 ? status : CMD_ERROR;
 }
+
+int look_main(const struct cmd *c, int argc, char **argv, const char *needs,
+	      look_at *at)
+{
+	struct look in = { NULL };
+	int status, first = look_parse(c, argc, argv, needs, &in, &in.format,
+				       &status);
+
+	return first < 0 ? status
+			 : look_run(argv + first, argc - first, in.format, at,
+				    NULL);
+}

@@ -10,14 +10,7 @@
 
 #include <errno.h>
 
-struct inspect {
-	const char *format;
-};
-
-static const struct opt opts[] = { OPT_STR('f', "format", struct inspect,
-					   format, "TEMPLATE",
-					   "A Go template, or 'json'"),
-				   OPT_END };
+static const struct opt opts[] = LOOK_OPTS;
 
 /* Those that run, as docker has it. */
 static json_t *containers(const struct network *n)
@@ -74,13 +67,7 @@ static json_t *look(void *arg, const char *what, struct err *e)
 
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
-	struct inspect in = { .format = NULL };
-	int status, first = look_parse(c, argc, argv, "a NETWORK", &in,
-				       &in.format, &status);
-
-	return first < 0 ? status
-			 : look_run(argv + first, argc - first, in.format, look,
-				    NULL);
+	return look_main(c, argc, argv, "a NETWORK", look);
 }
 
 const struct cmd cmd_network_inspect = {

@@ -10,14 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-struct inspect {
-	const char *format;
-};
-
-static const struct opt opts[] = { OPT_STR('f', "format", struct inspect,
-					   format, "TEMPLATE",
-					   "A Go template, or 'json'"),
-				   OPT_END };
+static const struct opt opts[] = LOOK_OPTS;
 
 static json_t *users(const struct volume_uses *u, const char *name)
 {
@@ -72,13 +65,7 @@ static json_t *look(void *arg, const char *name, struct err *e)
 
 static int inspect_main(const struct cmd *c, int argc, char **argv)
 {
-	struct inspect in = { 0 };
-	int status, first = look_parse(c, argc, argv, "a VOLUME", &in,
-				       &in.format, &status);
-
-	return first < 0 ? status
-			 : look_run(argv + first, argc - first, in.format, look,
-				    NULL);
+	return look_main(c, argc, argv, "a VOLUME", look);
 }
 
 const struct cmd cmd_volume_inspect = {
