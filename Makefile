@@ -284,7 +284,7 @@ fuzz: setup
 BENCH_BIN := $(addprefix $(B)/bench/,blk coldstart connect execrate flow hello \
 	netsetup spawn stream tree usage)
 .PHONY: bench-bins
-bench-bins: $(BENCH_BIN)
+bench-bins: $(BENCH_BIN) $(B)/e2e/egress
 $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 		$(B)/rel/tests/bench/proc.o $(B)/rel/libproto.a \
 		$(B)/rel/libbase.a

@@ -98,3 +98,13 @@ clear_work()
 	done
 	echo "bench: $work is left" >&2
 }
+
+# nI.example.test, each with an address of its own out of 11.0.0.0/16.
+many_names()	# COUNT: for dnsmasq's configuration
+{
+	seq 0 $(($1 - 1)) | awk '{ printf "host-record=n%d.example.test,11.0.%d.%d,3600\n",
+		$1, $1 / 250, $1 % 250 + 1 }'
+}
+
+# 1,000 entries, the last of which allows those names.
+long_list() { seq -f 'm%g.example.test:443' 999; echo "*.example.test:$1"; }	# PORT
