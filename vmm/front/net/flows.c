@@ -24,6 +24,8 @@
 #define MESSAGES 64
 #define RECV_BUF (1 << 20)
 #define SNAP	 80
+/* More than the kernel says of a connection, or of a packet and its SNAP. */
+#define MESSAGE_MAX 16384
 
 struct source {
 	struct watch watch;
@@ -206,6 +208,9 @@ static int open_source(struct source *s, struct flows *f, const char *name,
 		return -e->code;
 	nl_socket_disable_seq_check(s->sk);
 	nl_socket_set_buffer_size(s->sk, RECV_BUF, 0);
+	/* Once for each message, not a second time for its length. */
+	nl_socket_disable_msg_peek(s->sk);
+	nl_socket_set_msg_buf_size(s->sk, MESSAGE_MAX);
 	nl_socket_modify_cb(s->sk, NL_CB_VALID, NL_CB_CUSTOM, cb, f);
 	s->watch = (struct watch){ .fd = nl_socket_get_fd(s->sk),
 				   .name = name,

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a change may say: an address, a set, some words, twice. */
-#define CHANGE_TEXT (256u << 10)
-
 struct text {
 	struct buf *out;
 	int bad;
@@ -299,12 +296,20 @@ int policy_nft_text(const struct egress_conf *c, const struct policy *p,
 
 /* ---- the kernel ---- */
 
-/* out has the text; its end is added. */
-static int run(struct policy_nft *n, struct buf *out, struct err *e)
+/* text has room for its end. */
+static int load(struct buf *text, struct err *e)
 {
-	if (buf_append(out, "", 1) < 0)
+	struct nft_ctx *ctx;
+	int r;
+
+	if (buf_append(text, "", 1) < 0)
 		return err_set(e, ENOBUFS, "too many rules");
-	return nftrun(n->ctx, (char *)buf_head(out), e);
+	ctx = nftrun_open(e);
+	if (!ctx)
+		return -e->code;
+	r = nftrun(ctx, (char *)buf_head(text), e);
+	nft_ctx_free(ctx);
+	return r;
 }
 
 int policy_nft_open(struct policy_nft *n, const struct egress_conf *c,
@@ -313,14 +318,13 @@ int policy_nft_open(struct policy_nft *n, const struct egress_conf *c,
 	struct buf text;
 	int r;
 
-	n->ctx = nftrun_open(e);
-	if (!n->ctx)
+	if (nftset_open(&n->set, "vial", e) < 0)
 		return -e->code;
 	buf_init(&text, POLICY_NFT_TEXT);
 	if (policy_nft_text(c, p, &text) < 0)
 		r = err_set(e, ENOBUFS, "the list makes too many rules");
 	else
-		r = run(n, &text, e);
+		r = load(&text, e);
 	buf_fini(&text);
 	if (r < 0)
 		policy_nft_close(n);
@@ -329,41 +333,59 @@ int policy_nft_open(struct policy_nft *n, const struct egress_conf *c,
 
 void policy_nft_close(struct policy_nft *n)
 {
-	if (n->ctx)
-		nft_ctx_free(n->ctx);
-	n->ctx = NULL;
+	nftset_close(&n->set);
 }
 
-static void put_elements(struct text *t, const char *verb,
-			 const struct policy_nft_change *c, uint64_t set)
-{
-	char ip[IP_TEXT];
+enum verb { OPEN, SHUT };
 
-	ip_text(&c->ip, ip);
-	for (; set; set &= set - 1)
-		put(t, "%s element inet vial open%d_%d { %s }\n", verb,
-		    __builtin_ctzll(set), is_v4(&c->ip) ? 4 : 6, ip);
+static bool is_among(const struct ip *ip, const struct ip *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_equal(ip, &v[i]))
+			return true;
+	return false;
+}
+
+/* Those of one family that are opened, or shut, in the set of one class; once:
+ * none can be taken out twice. */
+static void put_set(struct policy_nft *n, const struct policy_nft_change *v,
+		    size_t count, enum verb verb, unsigned klass, int family)
+{
+	struct ip ip[POLICY_NFT_CHANGES];
+	char set[NFTSET_NAME];
+	size_t some = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (is_v4(&v[i].ip) == (family == 4) &&
+		    (verb == OPEN ? v[i].open : v[i].shut) >> klass & 1 &&
+		    !is_among(&v[i].ip, ip, some))
+			ip[some++] = v[i].ip;
+	snprintf(set, sizeof(set), "open%u_%d", klass, family);
+	nftset_add(&n->set, set, ip, some);
+	/* What is not there cannot be taken out: the whole change would fail,
+	 * and leave open what it was to shut. */
+	if (verb == SHUT)
+		nftset_delete(&n->set, set, ip, some);
 }
 
 int policy_nft_change(struct policy_nft *n, const struct policy_nft_change *v,
 		      size_t count, struct err *e)
 {
-	struct buf out;
-	struct text t = { .out = &out };
-	int r;
+	uint64_t open = 0, shut = 0;
 
-	buf_init(&out, CHANGE_TEXT);
+	if (count > POLICY_NFT_CHANGES)
+		return err_set(e, E2BIG, "too many addresses at once");
 	for (size_t i = 0; i < count; i++) {
-		put_elements(&t, "add", &v[i], v[i].open);
-		/* What is not there cannot be deleted: the whole change would
-		 * fail, and leave open what it was to shut. */
-		put_elements(&t, "add", &v[i], v[i].shut);
-		put_elements(&t, "delete", &v[i], v[i].shut);
+		open |= v[i].open;
+		shut |= v[i].shut;
 	}
-	if (t.bad < 0)
-		r = err_set(e, ENOBUFS, "too many addresses at once");
-	else
-		r = buf_len(&out) ? run(n, &out, e) : 0;
-	buf_fini(&out);
-	return r;
+	for (int family = 4; family <= 6; family += 2) {
+		for (uint64_t left = open; left; left &= left - 1)
+			put_set(n, v, count, OPEN,
+				(unsigned)__builtin_ctzll(left), family);
+		for (uint64_t left = shut; left; left &= left - 1)
+			put_set(n, v, count, SHUT,
+				(unsigned)__builtin_ctzll(left), family);
+	}
+	return nftset_commit(&n->set, e);
 }

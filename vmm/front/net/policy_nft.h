@@ -28,6 +28,7 @@
 
 #include "base/buf.h"
 #include "net/egress.h"
+#include "net/nftset.h"
 #include "net/policy.h"
 
 #define POLICY_NFT_GROUP 7     /* of nflog */
@@ -35,10 +36,11 @@
 #define POLICY_NFT_CONNS 4096  /* connections of a box at a time */
 #define POLICY_NFT_TEXT	 (4u << 20)
 
-struct nft_ctx;
+/* Of a change; what more there is fails. */
+#define POLICY_NFT_CHANGES 128
 
 struct policy_nft {
-	struct nft_ctx *ctx;
+	struct nftset set;
 };
 
 /* The tables as text; -ENOBUFS when out is too small. */
@@ -56,6 +58,7 @@ struct policy_nft_change {
 	uint64_t open, shut;
 };
 
-/* All or nothing; what is there already, or is not, is no mistake. */
+/* All or nothing, and in force when it returns; what is there already, or is
+ * not, is no mistake. */
 int policy_nft_change(struct policy_nft *n, const struct policy_nft_change *v,
 		      size_t count, struct err *e);

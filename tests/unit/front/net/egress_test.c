@@ -173,6 +173,43 @@ static void kernel_takes_it(void **state)
 	change[1].shut = 1ull << 40;
 	assert_true(policy_nft_change(&nft, change, 2, &e) < 0);
 	assert_int_equal(count("192.0.2.1"), 1);
+	/* What was said of it is not taken for what comes next. And the same
+	 * twice is once. */
+	change[1] = change[0];
+	assert_int_equal(policy_nft_change(&nft, change, 2, &e), 0);
+	assert_int_equal(count("192.0.2.1"), 0);
+}
+
+/* As many as an answer may have, for several classes: one change. */
+static void many_at_once(void **state)
+{
+	static struct policy_nft_change change[POLICY_NFT_CHANGES + 1];
+	const uint64_t all = 7;
+
+	(void)state;
+	if (!have_namespace)
+		skip();
+	load("a.test:443 b.test c.test:1/udp");
+	for (size_t i = 0; i < ARRAY_LEN(change); i++) {
+		change[i] = (struct policy_nft_change){ .open = all };
+		ip_parse(i % 2 ? "2001:db8::aa00" : "203.0.113.0",
+			 &change[i].ip);
+		change[i].ip.b[i % 2 ? 15 : 3] = (uint8_t)(i + 1);
+	}
+	assert_true(policy_nft_change(&nft, change, ARRAY_LEN(change), &e) < 0);
+	assert_int_equal(count("203.0.113"), 0);
+	assert_int_equal(
+		policy_nft_change(&nft, change, POLICY_NFT_CHANGES, &e), 0);
+	assert_int_equal(count("203.0.113.127"), 3);
+	assert_int_equal(count("2001:db8::aa80"), 3);
+	for (size_t i = 0; i < ARRAY_LEN(change); i++) {
+		change[i].shut = all;
+		change[i].open = 0;
+	}
+	assert_int_equal(
+		policy_nft_change(&nft, change, POLICY_NFT_CHANGES, &e), 0);
+	assert_int_equal(count("203.0.113"), 0);
+	assert_int_equal(count("2001:db8"), 0);
 }
 
 static void whole(void **state)
@@ -293,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(text, start, stop),
 		cmocka_unit_test_setup_teardown(text_of_six, start, stop),
 		cmocka_unit_test_setup_teardown(kernel_takes_it, start, stop),
+		cmocka_unit_test_setup_teardown(many_at_once, start, stop),
 		cmocka_unit_test_setup_teardown(whole, start, stop),
 		cmocka_unit_test_setup_teardown(refused, start, stop),
 		cmocka_unit_test_setup_teardown(host, start, stop),
