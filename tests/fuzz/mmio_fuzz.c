@@ -6,17 +6,20 @@
 #include "tests/fuzz/bytes.h"
 #include "tests/guest/guest.h"
 #include "tests/guest/toy.h"
+#include "virtio/view.h"
 
 #include <stdlib.h>
 
 #define SEED 256u	/* bytes of guest memory the input gives */
 #define AREA 0x2000u
+#define SEEN 0x140u	/* registers and some configuration */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct guest guest;
 static struct toy toy;
 static struct virtio *devs[3];
+static uint32_t pages[3][MMIO_SIZE / 4];
 
 static void need(bool ok)
 {
@@ -41,6 +44,8 @@ static void set_up(void)
 	devs[1] = blk_create(&disk, &guest.mem, NULL, &e);
 	devs[2] = &toy.virtio;
 	need(devs[0] && devs[1]);
+	for (unsigned i = 0; i < 3; i++)
+		view_open(devs[i], pages[i]);
 }
 
 /* What must hold after any access. */
@@ -57,6 +62,8 @@ static void check(struct virtio *v)
 	      v->features & VIRTIO_F_VERSION_1));
 	need(v->broken == !!(status & VIRTIO_S_NEEDS_RESET));
 	need(virtio_live(v) == (ok && !v->broken));
+	for (uint32_t off = 0; off < SEEN; off += 4)
+		need(v->view[off / 4] == guest_read32(v, off));
 	for (unsigned i = 0; i < v->ops->queues; i++) {
 		struct queue *q = &v->queue[i];
 

@@ -27,6 +27,7 @@
 const struct rule rules[] = {
 	/* the guest, and the descriptors of devices */
 	CALL_IF(FOR_VCPU, ioctl, 255, ARG_IS(1, KVM_RUN)),
+	CALL_IF(FOR_LOOP, ioctl, 245, ARG_IS(1, KVM_IRQ_LINE)),
 	CALL(FOR_BOTH, read, 250),
 	CALL(FOR_BOTH, write, 250),
 	CALL(FOR_LOOP, epoll_wait, 240),

@@ -30,6 +30,7 @@ struct arch_map {
 	gpa_t virtio_base; /* slot n at + n * 0x1000 */
 	unsigned virtio_slots;
 	unsigned virtio_gsi; /* slot n raises this + n */
+	bool raise_by_call;  /* kvm_raise() is the shorter way to a CPU */
 	gpa_t power;	     /* poweroff register, see dev/power.h */
 	gpa_t pvpanic;
 	bool serial_pio;

@@ -80,6 +80,38 @@ int kvm_add_mem(struct kvm_vm *vm, const struct mem *m, struct err *e)
 	return 0;
 }
 
+bool kvm_has_views(const struct kvm_vm *vm)
+{
+	return kvm_has(vm, KVM_CAP_READONLY_MEM);
+}
+
+int kvm_add_view(struct kvm_vm *vm, gpa_t base, const void *host, size_t size,
+		 struct err *e)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = MEM_MAX_REGIONS,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = base.v,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
+	};
+
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		return err_sys(e, "memory slot of registers");
+	return 0;
+}
+
+/* An eventfd (kvm_irqfd) does the same, but where the interrupt controller
+ * cannot take it at once, in a kernel thread that has to be scheduled first. */
+void kvm_raise(struct kvm_vm *vm, unsigned gsi)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = 1 };
+
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+	line.level = 0;
+	ioctl(vm->fd, KVM_IRQ_LINE, &line);
+}
+
 int kvm_irqfd(struct kvm_vm *vm, int fd, unsigned gsi, struct err *e)
 {
 	struct kvm_irqfd irq = { .fd = (uint32_t)fd, .gsi = gsi };

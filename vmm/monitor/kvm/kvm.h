@@ -27,6 +27,13 @@ bool kvm_has(const struct kvm_vm *vm, int cap);
 
 /* All regions of m become memory slots. */
 int kvm_add_mem(struct kvm_vm *vm, const struct mem *m, struct err *e);
+/* size bytes at host, which the guest may read at base; what it writes there is
+ * an access to a register still. Where kvm_has_views(). */
+bool kvm_has_views(const struct kvm_vm *vm);
+int kvm_add_view(struct kvm_vm *vm, gpa_t base, const void *host, size_t size,
+		 struct err *e);
+/* One edge of gsi, now; a CPU that idles is on its way when this returns. */
+void kvm_raise(struct kvm_vm *vm, unsigned gsi);
 /* Writing eventfd fd raises gsi (one edge). */
 int kvm_irqfd(struct kvm_vm *vm, int fd, unsigned gsi, struct err *e);
 /* A guest write of len bytes to addr, of any value, rings eventfd fd instead

@@ -17,6 +17,7 @@ void machine_init(struct machine *m)
 	m->vm.fd = -1;
 	m->end_watch.fd = -1;
 	m->defer_watch.fd = -1;
+	m->ack_fd = -1;
 	pthread_cond_init(&m->deferred, NULL);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->end_lock, NULL);

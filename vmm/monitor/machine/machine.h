@@ -14,7 +14,9 @@
  * Threads: the loop thread owns all device state. A vCPU thread that touches a
  * register takes the machine lock for as long as that lasts; the loop holds
  * the same lock while it runs callbacks. Doorbells never leave the kernel
- * but as an eventfd in the loop.
+ * but as an eventfd in the loop, and registers of virtio devices are read from
+ * a page that the guest has before it (virtio/view.h), so what is left are
+ * writes that set a device up.
  *
  * The guest ends when a vCPU cannot go on, or when it writes the poweroff,
  * reset or panic register. The first reason wins and rings the loop, which
@@ -64,6 +66,7 @@ struct slot {
 	struct virtio *v;
 	const struct dev_kind *kind;
 	struct watch kick;
+	unsigned gsi;
 };
 
 struct machine {
@@ -74,6 +77,8 @@ struct machine {
 	struct bus mmio, pio;
 	struct slot slot[MACHINE_MAX_DEVS];
 	unsigned nslots;
+	uint8_t *views; /* what the guest reads of them (virtio/view.h) */
+	int ack_fd;	/* rung by acknowledgements, heard by nobody */
 	/* a vCPU's write that the loop must do; under lock (slot.c) */
 	struct slot *defer;
 	uint32_t defer_status;

@@ -11,10 +11,12 @@
 #include "base/auto.h"
 #include "machine/machine.h"
 #include "virtio/mmio.h"
+#include "virtio/view.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 static void slot_read(void *own, uint32_t off, void *dst, uint32_t len)
 {
@@ -78,6 +80,20 @@ static void slot_kicked(struct watch *w, uint32_t events)
 	mmio_kick(container_of(w, struct slot, kick)->v);
 }
 
+static gpa_t slot_base(const struct machine *m, const struct slot *s)
+{
+	uint64_t n = (uint64_t)(s - m->slot);
+
+	return GPA(arch_map.virtio_base.v + n * MMIO_SIZE);
+}
+
+static void slot_raise(void *own)
+{
+	struct slot *s = own;
+
+	kvm_raise(&s->machine->vm, s->gsi);
+}
+
 /* One doorbell for all queues, or each queue's own. */
 static int slot_doorbell(struct machine *m, const struct virtio *v, gpa_t at,
 			 struct err *e)
@@ -92,10 +108,9 @@ static int slot_doorbell(struct machine *m, const struct virtio *v, gpa_t at,
 	return r;
 }
 
-static int slot_wire(struct machine *m, struct slot *s, unsigned n,
-		     struct err *e)
+static int slot_wire(struct machine *m, struct slot *s, struct err *e)
 {
-	gpa_t base = GPA(arch_map.virtio_base.v + n * (uint64_t)MMIO_SIZE);
+	gpa_t base = slot_base(m, s);
 	struct bus_range range = { .name = s->kind->name,
 				   .base = base.v,
 				   .size = MMIO_SIZE,
@@ -104,11 +119,16 @@ static int slot_wire(struct machine *m, struct slot *s, unsigned n,
 				   .write = slot_write };
 	int r = bus_add(&m->mmio, &range, e);
 
+	if (arch_map.raise_by_call) {
+		s->v->raise = slot_raise;
+		s->v->raise_own = s;
+	}
 	s->kick = (struct watch){ .fd = s->v->kick_fd,
 				  .name = s->kind->name,
 				  .ready = slot_kicked };
-	if (r == 0)
-		r = kvm_irqfd(&m->vm, s->v->irq_fd, arch_map.virtio_gsi + n, e);
+	/* Another process has nothing but the eventfd. */
+	if (r == 0 && (!s->v->raise || s->v->queue_kick_fds))
+		r = kvm_irqfd(&m->vm, s->v->irq_fd, s->gsi, e);
 	if (r == 0)
 		r = slot_doorbell(m, s->v, GPA(base.v + MMIO_QUEUE_NOTIFY), e);
 	if (r == 0)
@@ -125,12 +145,51 @@ static int slot_build(struct machine *m, const struct dev_conf *conf,
 	if (n == MACHINE_MAX_DEVS || n == arch_map.virtio_slots)
 		return err_set(e, ENOSPC, "too many devices");
 	s->machine = m;
+	s->gsi = arch_map.virtio_gsi + n;
 	s->kind = &dev_kinds[conf->type];
 	s->v = s->kind->create(conf, &m->mem, m->loop, e);
 	if (!s->v)
 		return err_wrap(e, "%s", s->kind->name);
 	m->nslots++;
-	return slot_wire(m, s, n, e);
+	return slot_wire(m, s, e);
+}
+
+static size_t views_size(const struct machine *m)
+{
+	return (size_t)m->nslots * MMIO_SIZE;
+}
+
+/* An acknowledgement of used buffers says nothing that is not so already. */
+static int slot_show(struct machine *m, struct slot *s, struct err *e)
+{
+	gpa_t ack = GPA(slot_base(m, s).v + MMIO_INTERRUPT_ACK);
+
+	view_open(s->v, m->views + (size_t)(s - m->slot) * MMIO_SIZE);
+	return kvm_ioeventfd_value(&m->vm, m->ack_fd, ack, 4, VIRTIO_IRQ_USED,
+				   e);
+}
+
+/* Registers are read without us from here on, where KVM can do that. */
+static int slot_show_all(struct machine *m, struct err *e)
+{
+	size_t size = views_size(m);
+	int r;
+
+	if (m->nslots == 0 || !kvm_has_views(&m->vm))
+		return 0;
+	m->views = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->views == MAP_FAILED) {
+		m->views = NULL;
+		return err_sys(e, "pages of registers");
+	}
+	m->ack_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->ack_fd < 0)
+		return err_sys(e, "eventfd");
+	r = kvm_add_view(&m->vm, arch_map.virtio_base, m->views, size, e);
+	for (unsigned i = 0; r == 0 && i < m->nslots; i++)
+		r = slot_show(m, &m->slot[i], e);
+	return r;
 }
 
 int slot_build_all(struct machine *m, struct err *e)
@@ -145,7 +204,7 @@ int slot_build_all(struct machine *m, struct err *e)
 	r = loop_add(m->loop, &m->defer_watch, EPOLLIN, e);
 	for (unsigned i = 0; r == 0 && i < m->conf->ndevs; i++)
 		r = slot_build(m, &m->conf->devs[i], e);
-	return r;
+	return r < 0 ? r : slot_show_all(m, e);
 }
 
 void slot_let_go(struct machine *m)
@@ -162,8 +221,11 @@ void slot_fini_all(struct machine *m)
 		loop_del(m->loop, &m->slot[i].kick);
 		m->slot[i].kind->destroy(m->slot[i].v);
 	}
+	if (m->views)
+		munmap(take_ptr(&m->views), views_size(m));
 	m->nslots = 0;
+	if (m->ack_fd >= 0)
+		close(take_fd(&m->ack_fd));
 	if (m->defer_watch.fd >= 0)
-		close(m->defer_watch.fd);
-	m->defer_watch.fd = -1;
+		close(take_fd(&m->defer_watch.fd));
 }

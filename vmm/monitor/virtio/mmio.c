@@ -2,6 +2,7 @@
 #include "virtio/mmio.h"
 
 #include "base/auto.h"
+#include "virtio/view.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ enum mmio_reg {
 	REG_QUEUE_READY = 0x044,
 	REG_QUEUE_NOTIFY = MMIO_QUEUE_NOTIFY,
 	REG_INTERRUPT_STATUS = 0x060,
-	REG_INTERRUPT_ACK = 0x064,
+	REG_INTERRUPT_ACK = MMIO_INTERRUPT_ACK,
 	REG_STATUS = MMIO_STATUS,
 	REG_QUEUE_DESC_LOW = 0x080,
 	REG_QUEUE_DESC_HIGH = 0x084,
@@ -260,21 +261,30 @@ void mmio_read(struct virtio *v, uint32_t off, void *dst, uint32_t len)
 				    MIN(len, v->ops->config_size - at));
 }
 
-void mmio_write(struct virtio *v, uint32_t off, const void *src, uint32_t len)
+static void mmio_write_config(struct virtio *v, uint32_t off, const void *src,
+			      uint32_t len)
 {
-	uint32_t val, at;
+	uint32_t at;
 
-	if (mmio_is_reg(off, len)) {
-		memcpy(&val, src, sizeof(val));
-		mmio_write_reg(v, off, val);
-		return;
-	}
 	if (off < REG_CONFIG || !v->ops->config_write ||
 	    !(v->status & VIRTIO_S_DRIVER) || v->broken)
 		return;
 	at = off - REG_CONFIG;
 	if (at < v->ops->config_size && len <= v->ops->config_size - at)
 		v->ops->config_write(v, at, src, len);
+}
+
+void mmio_write(struct virtio *v, uint32_t off, const void *src, uint32_t len)
+{
+	uint32_t val;
+
+	if (mmio_is_reg(off, len)) {
+		memcpy(&val, src, sizeof(val));
+		mmio_write_reg(v, off, val);
+	} else {
+		mmio_write_config(v, off, src, len);
+	}
+	view_refresh(v);
 }
 
 void mmio_kick(struct virtio *v)

@@ -12,6 +12,7 @@
 
 #define MMIO_SIZE	  0x1000
 #define MMIO_QUEUE_NOTIFY 0x050
+#define MMIO_INTERRUPT_ACK 0x064
 #define MMIO_STATUS 0x070
 
 /* off < MMIO_SIZE; len is 1, 2, 4 or 8. Reads fill all len bytes. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "virtio/virtio.h"
 
+#include "virtio/view.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -74,7 +76,12 @@ void virtio_kick_self(struct virtio *v)
 void virtio_interrupt(struct virtio *v, uint32_t why)
 {
 	v->irq_status |= why;
-	ring_eventfd(v->irq_fd);
+	if (why & VIRTIO_IRQ_CONFIG)
+		view_refresh(v);
+	if (v->raise)
+		v->raise(v->raise_own);
+	else
+		ring_eventfd(v->irq_fd);
 }
 
 static void virtio_stop(struct virtio *v, const char *whose, const char *why)
@@ -88,6 +95,8 @@ static void virtio_stop(struct virtio *v, const char *whose, const char *why)
 	/* virtio 1.2, 2.1.2: the driver is told once it is running. */
 	if (v->status & VIRTIO_S_DRIVER_OK)
 		virtio_config_changed(v);
+	else
+		view_refresh(v);
 }
 
 void virtio_broken(struct virtio *v, const char *why)

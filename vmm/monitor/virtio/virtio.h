@@ -6,7 +6,8 @@
  * The transport (mmio.h) owns status, features, queue registers and the
  * interrupt status; a device supplies what differs. Doorbell in: kick_fd, an
  * eventfd the machine ties to the QueueNotify register and to the loop.
- * Interrupt out: irq_fd, an eventfd the machine ties to an interrupt line.
+ * Interrupt out: irq_fd, an eventfd the machine ties to an interrupt line, or
+ * raise() where it knows a shorter way.
  * Nothing here or in dev/ knows KVM, so the same object runs under the
  * monitor, a unit test or a fuzzer.
  *
@@ -93,6 +94,10 @@ struct virtio {
 	 * that read as set since we are not told of its interrupts */
 	const int *queue_kick_fds;
 	uint32_t irq_always;
+	uint32_t *view; /* registers as the guest reads them (view.h), or NULL */
+	/* An interrupt by other means than irq_fd; NULL: there are none. */
+	void (*raise)(void *own);
+	void *raise_own;
 	uint8_t status;
 	bool broken;
 	uint32_t config_generation;

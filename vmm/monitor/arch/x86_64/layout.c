@@ -12,6 +12,7 @@ const struct arch_map arch_map = {
 	.virtio_base = { VIRTIO_AT },
 	.virtio_slots = VIRTIO_SLOTS,
 	.virtio_gsi = VIRTIO_GSI,
+	.raise_by_call = true, /* eventfds: a kernel thread in between */
 	.power = { POWER_AT },
 	.pvpanic = { PVPANIC_AT },
 	.serial_pio = true,
