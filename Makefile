@@ -304,7 +304,8 @@ e2e-bins: all $(B)/images/busybox-latest.oci.tar \
 		$(addprefix $(E)/,tool term toy builder egress fake.cpio test.ext4 same \
 	debian-gcc.ext4 debian-net.ext4 bzip2)
 
-$(E)/tool: $(B)/agent/tests/e2e/prog/left.o $(B)/agent/tests/e2e/prog/sock.o
+$(E)/tool: $(B)/agent/tests/e2e/prog/left.o $(B)/agent/tests/e2e/prog/sock.o \
+	$(B)/agent/tests/e2e/prog/udp.o
 $(E)/tool $(E)/term: $(E)/%: $(B)/agent/tests/e2e/prog/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

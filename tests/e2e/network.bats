@@ -19,8 +19,9 @@ load world
 reaches()	# MODE
 {
 	vrun -0 net run -d --name job --network "$1" -p 8080:80 -p 127.0.0.1::53 \
-		-p 5353:5353/udp --expose 9 "$IMAGE" sh -c '
-		mkdir /w; echo from the guest >/w/x; cd /w
+		-p 5353:5353/udp -p '[::1]:8090:80' -p "[$IN6]:5454:5353/udp" \
+		--expose 9 "$IMAGE" sh -c '
+		mkdir /w; echo from the guest >/w/x; cd /w; tool udp 5353 &
 		httpd -p 53 -h /w; exec httpd -f -p 80 -h /w'
 	vrun -0 net exec job sh -ec "
 		cat /etc/resolv.conf
@@ -42,21 +43,32 @@ reaches()	# MODE
 	port=$output
 	wait_for 30 user busybox wget -qO- "http://$port/x"
 	for at in "user $IN:8080" "user 127.0.0.1:8080" "world $IN:8080" \
-		"user $port"; do
+		"user $port" "user [::1]:8080" "user [$IN6]:8080" \
+		"world [$IN6]:8080" "user [::1]:8090"; do
 		vrun -0 "${at% *}" busybox wget -qO- "http://${at#* }/x"
 		[ "$output" = 'from the guest' ]
 	done
-	vrun world timeout 10 busybox wget -qO- "http://$IN:${port#*:}/x"
-	[ "$status" -ne 0 ]
+	for at in "$IN:${port#*:}" "[$IN6]:8090"; do
+		vrun world timeout 10 busybox wget -qO- "http://$at/x"
+		[ "$status" -ne 0 ]
+	done
+	for at in "user 127.0.0.1 5353" "user ::1 5353" "world $IN 5353" \
+		"world $IN6 5353" "world $IN6 5454"; do
+		read -r who a port <<<"$at"
+		vrun -0 "$who" "$E/tool" ask "$a" "$port" "$at"
+		[ "$output" = "got $at" ]
+	done
 	vrun -0 net port job
-	[[ $output == *'80/tcp -> 0.0.0.0:8080'*'5353/udp -> 0.0.0.0:5353'* ]]
+	[[ $output == *$'80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n80/tcp -> [::1]:8090\n'*'5353/udp -> 0.0.0.0:5353'* ]]
 	vrun -0 net ps --format '{{.Ports}}'
-	[[ $output == *'0.0.0.0:8080->80/tcp'*'9/tcp' ]]
-	vrun -0 net inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPAddress}} {{end}}{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}' job
-	[[ $output == "$1 10."*' 8080' ]]
+	[[ $output == *'0.0.0.0:8080->80/tcp'*'[::]:8080->80/tcp'*'9/tcp' ]]
+	vrun -0 net inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPAddress}} {{end}}{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}} {{(index (index .NetworkSettings.Ports "80/tcp") 2).HostIp}}' job
+	[[ $output == "$1 10."*' 8080 ::' ]]
 	# Taken is taken, and said before anything starts.
 	vrun -125 net run --rm --network "$1" -p 8080:80 "$IMAGE" true
 	one_line 'port 0.0.0.0:8080/tcp' 'in use'
+	vrun -125 net run --rm --network "$1" -p 8090:80 "$IMAGE" true
+	one_line 'port [::]:8090/tcp' 'in use'
 	vrun -0 net stats --no-stream --format '{{.NetIO}}' job
 	[[ $output == [3-9]*MB\ /\ *B ]]
 	vrun -0 net restart -t 1 job
@@ -72,6 +84,30 @@ reaches()	# MODE
 
 @test "network: user reaches servers, and is reached by published ports" {
 	reaches user
+}
+
+@test "network: a box without IPv6 is reached by it" {
+	ip -n vt-user -6 route del default
+	for mode in nat user; do
+		vrun -0 net run -d --name job --network $mode -p 8080:80 \
+			-p 5353:5353/udp "$IMAGE" sh -c '
+			mkdir /w; tool noise 5 3000000 >/w/x
+			tool udp 5353 & exec httpd -f -p 80 -h /w'
+		vrun -0 net inspect -f \
+			'{{.NetworkSettings.GlobalIPv6Address}}' job
+		[ -z "$output" ]
+		wait_for 30 user busybox wget -qO /dev/null 'http://[::1]:8080/x'
+		vrun -0 world sh -c \
+			"busybox wget -qO- 'http://[$IN6]:8080/x' | sha256sum"
+		[ "$output" = "$(sha256sum <"$BATS_FILE_TMPDIR/www/large")" ]
+		vrun -0 world "$E/tool" ask "$IN6" 5353 "$mode"
+		[ "$output" = "got $mode" ]
+		vrun -0 user "$E/tool" ask ::1 5353 "$mode"
+		[ "$output" = "got $mode" ]
+		vrun -0 net rm -f job
+	done
+	ip -n vt-user -6 route add default via "$NEAR6"
+	all_gone
 }
 
 @test "network: the loopback of the host is the host's" {
@@ -106,17 +142,17 @@ hello from the world' ]]
 	vrun -0 net run -d --name job --network user -p 8080:80 "$IMAGE" \
 		sh -c 'mkdir /w; echo inside >/w/x; exec httpd -f -p 80 -h /w'
 	vrun -0 net exec job wget -qO- http://web.test/hello
-	kill -9 "$(pgrep -x "$PASTA")"
+	kill -9 "$(pastas)"
 	wait_for 20 sh -c "'$VIAL' exec job sh -c '$get' | grep -q hello"
 	wait_for 20 user busybox wget -qO- "http://$IN:8080/x"
 	# What ends again and again is left alone, and the box lives on.
 	for ((i = 0; i < 3; i++)); do
-		wait_for 20 pgrep -x "$PASTA"
-		kill -9 "$(pgrep -x "$PASTA")"
+		wait_for 20 pastas
+		kill -9 "$(pastas)"
 		sleep 0.3
 	done
 	sleep 1
-	[ -z "$(pgrep -x "$PASTA")" ]
+	[ -z "$(pastas)" ]
 	vrun -0 net exec job sh -c "$get"
 	[ "$output" = no ]
 	vrun -0 net rm -f job
@@ -185,7 +221,7 @@ hello from the world' ]]
 		timeout 60 ip netns exec vt-user "$VIAL" run --rm --network $mode \
 			-p 8080:80 "$IMAGE" sleep 30 >/dev/null 2>&1 3>&- &
 		sleep "$((RANDOM % 3)).$((RANDOM % 10))"
-		mapfile -t pids < <(our_pids; pgrep -x vial-netd || true)
+		mapfile -t pids < <(our_pids; netds)
 		[ "${#pids[@]}" -eq 0 ] ||
 			kill -9 "${pids[RANDOM % ${#pids[@]}]}" || true
 		for p in $(our_pids); do kill "$p" || true; done

@@ -92,8 +92,17 @@ world_state()
 	ip netns
 	ip netns exec vt-user nft list ruleset
 	pgrep -x vial-netd || true
-	pgrep -x "$PASTA" || true
+	pastas || true
 }
+
+# Those of the user, and what serves the boxes that there are.
+pastas()
+{
+	# shellcheck disable=SC2016 # the inner shell's
+	ip netns exec vt-user sh -c 'exec pgrep --ns $$ --nslist net -x "$1"' \
+		sh "$PASTA"
+}
+netds() { pgrep -x vial-netd -P "$(our_pids | paste -sd,)" || true; }
 
 # vial, as the user behind the route.
 net() { timeout -k 5 "$PATIENCE" ip netns exec vt-user "$VIAL" "$@"; }

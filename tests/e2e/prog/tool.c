@@ -15,6 +15,8 @@
  *   echo SOCKET         make one; each caller hears what he said, then "bye"
  *   sink SOCKET         make one; what the first caller says to stdout
  *   many N BYTES SOCKET N callers of that at once, and what they should hear
+ *   udp PORT            answers each datagram with "got " before it
+ *   ask ADDRESS PORT TEXT  a datagram, again and again until there is an answer
  *
  * What vial's boxes with the runtime directory RUN are, and what they leave:
  *
@@ -27,6 +29,7 @@
  * each takes a tenth of a second. */
 #include "left.h"
 #include "sock.h"
+#include "udp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -281,6 +284,10 @@ int main(int argc, char **argv)
 		return sock_sink(argv[2]);
 	if (strcmp(what, "many") == 0 && argc == 5)
 		return sock_many((unsigned)num(argv[2]), num(argv[3]), argv[4]);
+	if (strcmp(what, "udp") == 0 && argc == 3)
+		return udp_answer((uint16_t)num(argv[2]));
+	if (strcmp(what, "ask") == 0 && argc == 5)
+		return udp_ask(argv[2], argv[3], argv[4]);
 	if (strcmp(what, "pids") == 0 && argc == 3)
 		return left_pids(argv[2], false);
 	if (strcmp(what, "monitor") == 0 && argc == 3)

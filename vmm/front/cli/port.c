@@ -30,6 +30,7 @@ static int print_one(const struct netinfo *n, const char *what,
 		     const char *port, struct err *e)
 {
 	unsigned any = 0, number;
+	char text[SPEC_PORT_TEXT];
 	bool udp;
 
 	number = wanted(port, &udp);
@@ -40,13 +41,36 @@ static int print_one(const struct netinfo *n, const char *what,
 
 		if (p->guest != number || p->udp != udp)
 			continue;
-		printf("%s:%u\n", portrow_address(p), p->host);
+		puts(portrow_at(p, text));
 		any++;
 	}
 	if (any)
 		return 0;
 	return err_set(e, ENOENT, "No public port '%u/%s' published for %s",
 		       number, udp ? "udp" : "tcp", what);
+}
+
+/* Those of one port of the guest's together. */
+static int by_guest(const void *a, const void *b)
+{
+	const struct spec_port *p = a, *q = b;
+
+	if (p->guest != q->guest)
+		return p->guest - q->guest;
+	if (p->udp != q->udp)
+		return p->udp - q->udp;
+	return strcmp(p->address, q->address);
+}
+
+static void print_all(struct spec_ports *p)
+{
+	char text[SPEC_PORT_TEXT];
+
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_guest);
+	for (size_t i = 0; i < p->n; i++)
+		printf("%u/%s -> %s\n", p->v[i].guest,
+		       p->v[i].udp ? "udp" : "tcp", portrow_at(&p->v[i], text));
 }
 
 static int port_of(const char *what, const char *port, struct err *e)
@@ -63,11 +87,7 @@ static int port_of(const char *what, const char *port, struct err *e)
 	if (port)
 		r = print_one(&n, what, port, e);
 	else
-		for (size_t i = 0; i < n.ports.n; i++)
-			printf("%u/%s -> %s:%u\n", n.ports.v[i].guest,
-			       n.ports.v[i].udp ? "udp" : "tcp",
-			       portrow_address(&n.ports.v[i]),
-			       n.ports.v[i].host);
+		print_all(&n.ports);
 	netinfo_fini(&n);
 	return r;
 }

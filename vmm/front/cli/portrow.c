@@ -15,9 +15,19 @@ void portrow_read(struct netinfo *n, const struct box_info *info,
 		netinfo_read(n, b);
 }
 
-const char *portrow_address(const struct spec_port *p)
+static const char *address_of(const struct spec_port *p)
 {
 	return *p->address ? p->address : "0.0.0.0";
+}
+
+char *portrow_at(const struct spec_port *p, char *text)
+{
+	const char *address = address_of(p);
+	bool six = strchr(address, ':') != NULL;
+
+	snprintf(text, SPEC_PORT_TEXT, "%s%s%s:%u", six ? "[" : "", address,
+		 six ? "]" : "", p->host);
+	return text;
 }
 
 static const char *proto(const struct spec_port *p)
@@ -49,8 +59,9 @@ static size_t run_of(const struct spec_ports *p, size_t i)
 static void put_run(FILE *f, const struct spec_port *p, size_t n)
 {
 	size_t more = n - 1;
+	char text[SPEC_PORT_TEXT];
 
-	fprintf(f, "%s:%u", portrow_address(p), p->host);
+	fputs(portrow_at(p, text), f);
 	if (more)
 		fprintf(f, "-%zu", p->host + more);
 	fprintf(f, "->%u", p->guest);
@@ -114,7 +125,7 @@ json_t *portrow_ports(const struct spec_ports *p, const struct spec *s)
 	char key[16];
 
 	for (size_t i = 0; i < p->n; i++)
-		bind(o, &p->v[i], portrow_address(&p->v[i]));
+		bind(o, &p->v[i], address_of(&p->v[i]));
 	for (size_t i = 0; i < s->expose.n; i++) {
 		key_of(&s->expose.v[i], key);
 		if (!json_object_get(o, key))

@@ -11,8 +11,8 @@
 /* Empty when the box does not run. n is the caller's to end. */
 void portrow_read(struct netinfo *n, const struct box_info *info,
 		  const struct box *b);
-/* "0.0.0.0" for all of the host's. */
-const char *portrow_address(const struct spec_port *p);
+/* "0.0.0.0:8080", "[::]:8080", into text of SPEC_PORT_TEXT bytes. */
+char *portrow_at(const struct spec_port *p, char *text);
 /* "0.0.0.0:8080->80/tcp, 53/udp"; the caller frees it. */
 char *portrow_text(const struct netinfo *n, const struct spec *s);
 

@@ -18,26 +18,50 @@ static const char *dotted(in_addr_t a, char text[INET_ADDRSTRLEN])
 	return text;
 }
 
-static void put_ports(FILE *f, const struct ports *p, const char *guest)
-{
-	char at[INET_ADDRSTRLEN];
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct port *one = &p->v[i];
-
-		if (one->address == INADDR_ANY)
-			fprintf(f, "fib daddr type local ");
-		else
-			fprintf(f, "ip daddr %s ", dotted(one->address, at));
-		fprintf(f, "meta nfproto ipv4 %s dport %u dnat ip to %s:%u\n",
-			one->udp ? "udp" : "tcp", one->host, guest, one->guest);
-	}
-}
-
 static const char *six(const struct in6_addr *a, char text[INET6_ADDRSTRLEN])
 {
 	inet_ntop(AF_INET6, a, text, INET6_ADDRSTRLEN);
 	return text;
+}
+
+static void put_port(FILE *f, const struct port *p, const char *guest)
+{
+	char at[IP_TEXT];
+
+	if (port_any(p))
+		fprintf(f, "fib daddr type local ");
+	else
+		fprintf(f, "ip daddr %s ", ip_text(&p->address, at));
+	fprintf(f, "meta nfproto ipv4 %s dport %u dnat ip to %s:%u\n",
+		p->udp ? "udp" : "tcp", p->host, guest, p->guest);
+}
+
+/* Asked for on the loopback or by a link-local address it cannot be answered
+ * by another: that is left to the socket (doors.h). */
+static void put_port6(FILE *f, const struct port *p, const char *guest)
+{
+	char at[IP_TEXT];
+
+	fprintf(f, "ip6 daddr != { ::1, fe80::/10 } ");
+	if (port_any(p))
+		fprintf(f, "fib daddr type local ");
+	else
+		fprintf(f, "ip6 daddr %s ", ip_text(&p->address, at));
+	fprintf(f, "%s dport %u dnat ip6 to [%s]:%u\n", p->udp ? "udp" : "tcp",
+		p->host, guest, p->guest);
+}
+
+static void put_ports(FILE *f, const struct ports *p, const struct addr_plan *a)
+{
+	char guest[INET_ADDRSTRLEN], guest6[INET6_ADDRSTRLEN];
+
+	dotted(a->guest, guest);
+	six(&a->guest6, guest6);
+	for (size_t i = 0; i < p->n; i++)
+		if (!port_six(&p->v[i]))
+			put_port(f, &p->v[i], guest);
+		else if (a->six)
+			put_port6(f, &p->v[i], guest6);
 }
 
 /* Who is whose neighbour has to be asked; without IPv6 there is none of it. */
@@ -107,9 +131,9 @@ char *hostnft_text(const char *name, const char *link,
 		"type nat hook prerouting priority dstnat\n"
 		"iifname \"%s\" return\n",
 		link);
-	put_ports(f, p, guest);
+	put_ports(f, p, a);
 	fprintf(f, "}\nchain own {\ntype nat hook output priority -100\n");
-	put_ports(f, p, guest);
+	put_ports(f, p, a);
 	fprintf(f,
 		"}\nchain leaving {\n"
 		"type nat hook postrouting priority srcnat\n"

@@ -23,7 +23,7 @@ static char *rules(const struct addr_plan *a, const struct ports *p)
 	inet_ntop(AF_INET, &in, guest, sizeof(guest));
 	fprintf(f, "table ip vial-loopback {\nchain own {\n"
 		   "type nat hook output priority -100\n");
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->first; i++)
 		fprintf(f, "ip daddr 127.0.0.1 %s dport %u dnat to %s:%u\n",
 			p->v[i].udp ? "udp" : "tcp", p->v[i].guest, guest,
 			p->v[i].guest);

@@ -3,7 +3,7 @@
  *
  * pasta makes such a connection anew on the loopback of the box's namespace,
  * where nobody listens: rules there lead it on to the guest, who is asked by
- * the gateway. */
+ * the gateway. IPv6 cannot be led on so: that is for doors (doors.h). */
 #pragma once
 
 #include "base/err.h"

@@ -21,15 +21,15 @@
 static int take_port(const Vial__Net__Port *from, struct port *to,
 		     struct err *e)
 {
-	struct in_addr a = { INADDR_ANY };
+	struct ip ip = { .len = 0 };
 
-	if (*from->address && inet_pton(AF_INET, from->address, &a) != 1)
-		return err_set(e, EINVAL, "'%s' is no IPv4 address",
+	if (*from->address && !ip_parse(from->address, &ip))
+		return err_set(e, EINVAL, "'%.60s' is no address",
 			       from->address);
 	if (from->host > UINT16_MAX || from->guest > UINT16_MAX ||
 	    from->guest == 0)
 		return err_set(e, EINVAL, "a port is none");
-	*to = (struct port){ .address = ntohl(a.s_addr),
+	*to = (struct port){ .address = ip,
 			     .host = (uint16_t)from->host,
 			     .guest = (uint16_t)from->guest,
 			     .udp = from->udp,
@@ -49,7 +49,7 @@ static int take_ports(struct netd *n, struct err *e)
 			return -e->code;
 		n->ports.n++;
 	}
-	return 0;
+	return ports_families(&n->ports, e);
 }
 
 int netd_recv(struct netd *n, struct err *e)
@@ -108,6 +108,38 @@ static void put_six(Vial__Net__Family *f, struct addr_plan *a)
 	f->prefix = SIX_BITS;
 }
 
+struct said_port {
+	Vial__Net__Port m;
+	char address[IP_TEXT];
+};
+
+/* With numbers and families where there were none. */
+static void put_port(struct said_port *to, const struct port *p)
+{
+	vial__net__port__init(&to->m);
+	to->m.address = ip_text(&p->address, to->address);
+	to->m.host = p->host;
+	to->m.guest = p->guest;
+	to->m.udp = p->udp;
+}
+
+static int send_answer(struct netd *n, Vial__Net__Answer *a)
+{
+	autofree struct said_port *said = calloc(n->ports.n + 1, sizeof(*said));
+	autofree Vial__Net__Port **ports =
+		calloc(n->ports.n + 1, sizeof(void *));
+
+	if (!said || !ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < n->ports.n; i++) {
+		put_port(&said[i], &n->ports.v[i]);
+		ports[i] = &said[i].m;
+	}
+	a->ports = ports;
+	a->n_ports = n->ports.n;
+	return chan_send(&n->chan, &a->base);
+}
+
 int netd_answer(struct netd *n, struct err *e)
 {
 	Vial__Net__Answer a = VIAL__NET__ANSWER__INIT;
@@ -121,14 +153,9 @@ int netd_answer(struct netd *n, struct err *e)
 	a.n_families = n->addr.six ? 2 : 1;
 	a.mtu = n->mtu;
 	a.warning = n->warning;
-	/* The same list, with numbers where there were none. */
-	for (size_t i = 0; i < n->ports.n; i++)
-		n->req->ports[i]->host = n->ports.v[i].host;
-	a.ports = n->req->ports;
-	a.n_ports = n->req->n_ports;
 	r = (int)passfd_send(n->chan.fd, "", 1, &n->tap, 1);
 	if (r > 0)
-		r = chan_send(&n->chan, &a.base);
+		r = send_answer(n, &a);
 	/* It is the monitor's from now on, and ends with it. */
 	close(take_fd(&n->tap));
 	return r < 0 ? err_set(e, -r, "answer: %s", strerror(-r)) : 0;
@@ -344,7 +371,8 @@ int netd_serve(struct netd *n, struct err *e)
 	if (loop_init(&n->loop, NULL, e) < 0 ||
 	    loop_add(&n->loop, &n->chan_watch, EPOLLIN | EPOLLRDHUP, e) < 0 ||
 	    watch_pasta(n, e) < 0 || watch_lan(n, &n->nets[0], e) < 0 ||
-	    egress_start(n->egress, &n->loop, e) < 0)
+	    egress_start(n->egress, &n->loop, e) < 0 ||
+	    doors_start(n->doors, &n->loop, e) < 0)
 		return -e->code;
 	if (seal(e) < 0)
 		return -e->code;
@@ -357,6 +385,7 @@ void netd_fini(struct netd *n)
 {
 	if (n->egress)
 		egress_free(n->egress);
+	doors_free(n->doors);
 	uplink_fini(&n->uplink);
 	pasta_fini(&n->pasta);
 	host_fini(&n->host);

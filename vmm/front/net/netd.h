@@ -29,6 +29,7 @@
  *     uplink   and whether it has come back       user
  *     ports    ports of the host that lead to the guest's
  *     loopback those of them that the host asks for itself    user
+ *     doors    those that no rule can lead on; doors_udp: datagrams
  *     seal     what is given up when all is there
  *     lan      a network of several boxes; lan_keeper: who holds it
  *     join     one that comes and goes while the box runs
@@ -48,6 +49,7 @@
 #include "net/pasta.h"
 #include "net/pool.h"
 #include "net/ports.h"
+#include "net/doors.h"
 #include "net/uplink.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
@@ -80,6 +82,7 @@ struct netd {
 	unsigned mtu;
 	struct pool_lease lease;
 	struct ports ports;
+	struct doors *doors;
 	struct hostnft nft;
 	struct host host;
 	struct pasta pasta;

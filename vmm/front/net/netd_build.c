@@ -87,6 +87,37 @@ static void warn_blocked(struct netd *n)
 			 b.table, blocked_remedy(&b, remedy, sizeof(remedy)));
 }
 
+/* What neither rules nor pasta lead on. */
+static int open_doors(struct netd *n, struct err *e)
+{
+	if (doors_new(&n->doors, n->addr.guest, e) < 0)
+		return -e->code;
+	for (size_t i = 0; i < n->ports.n; i++) {
+		struct port *p = &n->ports.v[i];
+
+		if (port_six(p) && p->fd >= 0 &&
+		    doors_add(n->doors, take_fd(&p->fd), p->udp, p->guest, e) <
+			    0)
+			return -e->code;
+	}
+	return 0;
+}
+
+/* What the host asks for on its own loopback, behind pasta. */
+static int open_loopback(struct netd *n, struct err *e)
+{
+	if (is_nat(n))
+		return 0;
+	for (size_t i = 0; n->addr.six && i < n->ports.n; i++) {
+		const struct port *p = &n->ports.v[i];
+
+		if (port_six(p) && pasta_has(&n->addr, p) &&
+		    doors_add_loopback(n->doors, p->udp, p->guest, e) < 0)
+			return -e->code;
+	}
+	return loopback_open(&n->addr, &n->ports, e);
+}
+
 static int prepare_nat(struct netd *n, struct err *e)
 {
 	if (ids_choose() != IDS_OWN)
@@ -97,7 +128,7 @@ static int prepare_nat(struct netd *n, struct err *e)
 			       "the host forwards nothing (run: sysctl "
 			       "net.ipv4.ip_forward=1)");
 	if (pool_take(&n->lease, NULL, &n->addr, e) < 0 || join(n, e) < 0 ||
-	    ports_hold(&n->ports, e) < 0)
+	    ports_hold(&n->ports, e) < 0 || open_doors(n, e) < 0)
 		return -e->code;
 	n->mtu = host_mtu();
 	if (!six_missing(true))
@@ -115,8 +146,10 @@ static int prepare_user(struct netd *n, struct err *e)
 		six_plan(&n->addr, SIX_ALONE);
 	if (ports_hold(&n->ports, e) < 0)
 		return -e->code;
-	ports_release(&n->ports);
-	return 0;
+	for (size_t i = 0; i < n->ports.n; i++)
+		if (pasta_has(&n->addr, &n->ports.v[i]))
+			ports_release(&n->ports.v[i]);
+	return open_doors(n, e);
 }
 
 static struct ip ip4(in_addr_t a)
@@ -343,9 +376,7 @@ static int furnish(struct netd *n, struct err *e)
 		return -e->code;
 	r = furnish_with(n, sk, e);
 	link_close(sk);
-	if (r == 0 && !is_nat(n))
-		r = loopback_open(&n->addr, &n->ports, e);
-	return r;
+	return r < 0 ? r : open_loopback(n, e);
 }
 
 int netd_build(struct netd *n, struct err *e)

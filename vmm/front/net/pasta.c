@@ -40,7 +40,7 @@
 struct words {
 	const char *v[WORDS_MAX];
 	size_t n;
-	char text[PORTS_MAX][40];
+	char text[PORTS_MAX][IP_TEXT + 16];
 	size_t ntext;
 	char guest[INET_ADDRSTRLEN], gateway[INET_ADDRSTRLEN];
 	char guest6[INET6_ADDRSTRLEN], gateway6[INET6_ADDRSTRLEN], pid[16];
@@ -53,23 +53,32 @@ static void add(struct words *w, const char *word)
 		w->v[w->n++] = word;
 }
 
-/* -t 192.0.2.1/8080:80 */
-static bool add_ports(struct words *w, const struct ports *p, bool udp)
+bool pasta_has(const struct addr_plan *a, const struct port *p)
+{
+	return !port_six(p) || (a->six && !p->udp);
+}
+
+/* -t 192.0.2.1/8080:80; without an address it is both families', and so a
+ * twin's. */
+static bool add_ports(struct words *w, const struct addr_plan *a,
+		      const struct ports *p, bool udp)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < p->n && w->ntext < PORTS_MAX; i++) {
+	for (size_t i = 0; i < p->first && w->ntext < PORTS_MAX; i++) {
 		const struct port *one = &p->v[i];
-		struct in_addr a = { htonl(one->address) };
-		char at[INET_ADDRSTRLEN] = "", *text;
+		char at[IP_TEXT], *text;
 
-		if (one->udp != udp)
+		if (one->udp != udp || !pasta_has(a, one))
 			continue;
-		if (one->address != INADDR_ANY)
-			inet_ntop(AF_INET, &a, at, INET_ADDRSTRLEN);
 		text = w->text[w->ntext++];
-		snprintf(text, sizeof(w->text[0]), "%s%s%u:%u", at,
-			 *at ? "/" : "", one->host, one->guest);
+		if (one->twin && pasta_has(a, &p->v[one->twin]))
+			snprintf(text, sizeof(w->text[0]), "%u:%u", one->host,
+				 one->guest);
+		else
+			snprintf(text, sizeof(w->text[0]), "%s/%u:%u",
+				 ip_text(&one->address, at), one->host,
+				 one->guest);
 		add(w, udp ? "-u" : "-t");
 		add(w, text);
 		any = true;
@@ -117,11 +126,11 @@ static void make_words(struct words *w, const struct addr_plan *a,
 	add(w, "--gateway");
 	add(w, w->gateway);
 	add_six(w, a);
-	if (!add_ports(w, p, false)) {
+	if (!add_ports(w, a, p, false)) {
 		add(w, "-t");
 		add(w, "none");
 	}
-	if (!add_ports(w, p, true)) {
+	if (!add_ports(w, a, p, true)) {
 		add(w, "-u");
 		add(w, "none");
 	}

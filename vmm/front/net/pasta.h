@@ -33,6 +33,10 @@ struct pasta {
 		.go = -1, .said = -1                                           \
 	}
 
+/* Whether it takes this port. Of IPv6's only those of a box that has IPv6, and
+ * no datagrams: that of Debian 12 does not hand them on. */
+bool pasta_has(const struct addr_plan *a, const struct port *p);
+
 /* Behind netns_user(true), before netns_box(): pasta's sockets are those of
  * the network namespace it starts in. box: our pid. */
 int pasta_fork(struct pasta *p, const struct addr_plan *a,

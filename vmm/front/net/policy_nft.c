@@ -175,7 +175,8 @@ static void put_open(struct text *t, const struct policy *p)
 	}
 }
 
-/* The resolver's own traffic is not tracked: a guest could fill the table. */
+/* The resolver's own traffic is not tracked: a guest could fill the table. Its
+ * address may be one from which the guest is asked, too (doors.h). */
 static void put_resolver(struct text *t, const struct ip *ip)
 {
 	const char *family = is_v4(ip) ? "ip" : "ip6";
@@ -186,9 +187,11 @@ static void put_resolver(struct text *t, const struct ip *ip)
 	ip_text(ip, text);
 	put(t,
 	    "chain from%u {\ntype filter hook prerouting priority raw;\n"
-	    "iifname \"" EGRESS_TAP "\" %s daddr %s notrack\n}\n"
+	    "iifname \"" EGRESS_TAP "\" %s daddr %s meta l4proto { tcp, udp } "
+	    "th dport 53 notrack\n}\n"
 	    "chain to%u {\ntype filter hook output priority raw;\n"
-	    "oifname \"" EGRESS_TAP "\" %s saddr %s notrack\n}\n",
+	    "oifname \"" EGRESS_TAP "\" %s saddr %s meta l4proto { tcp, udp } "
+	    "th sport 53 notrack\n}\n",
 	    ip->len, family, text, ip->len, family, text);
 }
 
@@ -199,6 +202,8 @@ static void put_own(struct text *t, const struct egress_conf *c)
 
 	put(t, "chain own {\n"
 	       "ct state established ct status dnat accept\n"
+	       /* What was asked through doors (doors.h). */
+	       "ct state established ct direction reply accept\n"
 	       "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
 	       "nd-router-solicit } accept\n"
 	       "icmp type echo-request limit rate 100/second accept\n"

@@ -97,18 +97,23 @@ static int proto(char *text, bool *udp, struct err *e)
 	return err_set(e, EINVAL, "'%s': not tcp or udp", slash);
 }
 
-static int address(struct spec_port *one, const char *text, struct err *e)
+static int address(struct spec_port *one, char *text, struct err *e)
 {
-	struct in_addr a;
+	struct in6_addr a;
+	size_t len = strlen(text);
+	int family = AF_INET;
 
-	if (strchr(text, ':') || *text == '[')
+	if (*text == '[' && text[len - 1] == ']') {
+		text[len - 1] = '\0';
+		text++;
+		family = AF_INET6;
+	} else if (strchr(text, ':')) {
 		return err_set(e, EINVAL,
-			       "'%s': ports are published on IPv4 addresses",
-			       text);
-	if (inet_pton(AF_INET, text, &a) != 1)
+			       "'%s': an IPv6 address is in brackets", text);
+	}
+	if (inet_pton(family, text, &a) != 1)
 		return err_set(e, EINVAL, "'%s' is not an IP address", text);
-	if (a.s_addr != INADDR_ANY)
-		snprintf(one->address, sizeof(one->address), "%s", text);
+	inet_ntop(family, &a, one->address, sizeof(one->address));
 	return 0;
 }
 
@@ -168,12 +173,13 @@ int spec_ports_expose(struct spec_ports *p, const char *text, struct err *e)
 char *spec_port_text(const struct spec_port *p, char *text)
 {
 	char host[8] = "";
+	bool six = strchr(p->address, ':') != NULL;
 
 	if (p->host)
 		snprintf(host, sizeof(host), "%u", p->host);
-	snprintf(text, SPEC_PORT_TEXT, "%s%s%s:%u/%s", p->address,
-		 *p->address ? ":" : "", host, p->guest,
-		 p->udp ? "udp" : "tcp");
+	snprintf(text, SPEC_PORT_TEXT, "%s%s%s%s%s:%u/%s", six ? "[" : "",
+		 p->address, six ? "]" : "", *p->address ? ":" : "", host,
+		 p->guest, p->udp ? "udp" : "tcp");
 	return text;
 }
 

@@ -3,7 +3,8 @@
  *
  *     [[ADDRESS:][HOST[-HOST]]:]GUEST[-GUEST][/tcp|udp]
  *
- * Ranges are taken apart: one entry is one port. */
+ * An IPv6 address is in brackets. Ranges are taken apart: one entry is one
+ * port. */
 #pragma once
 
 #include "base/err.h"
@@ -15,8 +16,10 @@
 #define SPEC_PORTS_MAX 4096
 
 struct spec_port {
-	char address[16]; /* IPv4; "": any of the host's */
-	uint16_t host;	  /* 0: one that is free */
+	/* As inet_ntop(3) has it; "": any of the host's, "0.0.0.0" and "::": any
+	 * of that family. */
+	char address[46];
+	uint16_t host; /* 0: one that is free */
 	uint16_t guest;
 	bool udp;
 };
@@ -30,7 +33,7 @@ int spec_ports_add(struct spec_ports *p, const char *text, struct err *e);
 /* "80", "80/udp", "8000-8010": without a way in from the host. */
 int spec_ports_expose(struct spec_ports *p, const char *text, struct err *e);
 /* As above, each into text of SPEC_PORT_TEXT bytes. */
-#define SPEC_PORT_TEXT 48
+#define SPEC_PORT_TEXT 80
 char *spec_port_text(const struct spec_port *p, char *text);
 /* Those of expose that p does not have, on ports that are free. */
 int spec_ports_all(struct spec_ports *p, const struct spec_ports *expose,
