@@ -217,7 +217,7 @@ static bool host_has(uint32_t base, unsigned prefix)
 
 		if (sscanf(line, "%31s %x %*x %*x %*d %*d %*d %x", name, &to,
 			   &mask) == 3 &&
-		    mask != 0 && strncmp(name, "vl", 2) != 0 &&
+		    mask != 0 && !is_host_link(name) &&
 		    overlap(base, prefix, ntohl(to),
 			    (unsigned)__builtin_popcount(mask)))
 			return true;

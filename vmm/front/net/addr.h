@@ -4,6 +4,15 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <string.h>
+
+/* What the names of the host's ends of our pairs begin with. */
+#define HOST_LINK "vl"
+
+static inline bool is_host_link(const char *name)
+{
+	return strncmp(name, HOST_LINK, sizeof(HOST_LINK) - 1) == 0;
+}
 
 /* guest ── gateway (vial0) in the namespace; up0 ── host's end of the pair.
  * In host byte order: they are computed with. */

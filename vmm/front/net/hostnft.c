@@ -152,7 +152,7 @@ char *hostnft_text(const char *name, const char *link,
 		"iifname \"%s\" drop\n}\n"
 		"chain passing {\n"
 		"type filter hook forward priority filter\n"
-		"iifname \"%s\" ct state new oifname \"vl*\" drop\n"
+		"iifname \"%s\" ct state new oifname \"" HOST_LINK "*\" drop\n"
 		"iifname \"%s\" ip saddr != { %s, %s } drop\n}\n",
 		link, link, link, guest, up);
 	put_six(f, link, a);

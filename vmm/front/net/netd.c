@@ -66,7 +66,7 @@ int netd_recv(struct netd *n, struct err *e)
 	    n->req->mac.len != NETD_MAC)
 		return err_set(e, EINVAL, "not a request");
 	snprintf(n->name, sizeof(n->name), "vial-%.12s", n->req->id);
-	snprintf(n->link, sizeof(n->link), "vl%.12s", n->req->id);
+	snprintf(n->link, sizeof(n->link), HOST_LINK "%.12s", n->req->id);
 	return take_ports(n, e);
 }
 

@@ -77,7 +77,7 @@ struct netd {
 	struct loop loop;
 	Vial__Net__Request *req;
 	char name[24]; /* "vial-" and the begin of the box's id: a table */
-	char link[16]; /* "vl" and it: the host's end of the pair */
+	char link[16]; /* HOST_LINK and it: the host's end of the pair */
 	struct addr_plan addr;
 	unsigned mtu;
 	struct pool_lease lease;

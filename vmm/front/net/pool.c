@@ -35,7 +35,7 @@ static bool line_collides(const char *line, in_addr_t base)
 
 	if (sscanf(line, "%31s %lx %*x %*x %*d %*d %*d %lx", name, &to,
 		   &mask) != 3 ||
-	    mask == 0 || strncmp(name, "vl", 2) == 0)
+	    mask == 0 || is_host_link(name))
 		return false;
 	first = ntohl((in_addr_t)to);
 	last = first | ~ntohl((in_addr_t)mask);
