@@ -2,6 +2,8 @@
 #include "net/blocked.h"
 
 #include "base/auto.h"
+#include "net/addr.h"
+#include "net/legacy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,9 +16,6 @@
 #include <netlink/socket.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What the names of our ends of pairs begin with (netd.h). */
-#define OURS "vl"
 
 /* ---- what the kernel says ---- */
 
@@ -59,8 +58,9 @@ void blocked_rule(struct blocked *b, struct nlmsghdr *h)
 	const struct nlattr *list = attr(h, NFTA_RULE_EXPRESSIONS);
 	struct {
 		struct nlattr head;
-		char name[sizeof(OURS) - 1];
-	} want = { { NLA_HDRLEN + sizeof(OURS) - 1, NFTA_DATA_VALUE }, OURS };
+		char name[sizeof(HOST_LINK) - 1];
+	} want = { { NLA_HDRLEN + sizeof(HOST_LINK) - 1, NFTA_DATA_VALUE },
+		   HOST_LINK };
 
 	if (list && memmem(nla_data(list), (size_t)nla_len(list), &want,
 			   want.head.nla_len))
@@ -114,28 +114,34 @@ int blocked_find(struct blocked *b, uint8_t want, struct err *e)
 	nl_socket_free(sk);
 	if (b->helped)
 		*b->chain = *b->table = '\0';
+	if (!*b->chain && legacy_drops(want)) {
+		*b = (struct blocked){ want, want, "filter", "FORWARD",
+				       .legacy = true };
+		return 0;
+	}
 	return r < 0 ? err_set(e, EIO, "nftables: %s", nl_geterror(r)) : 0;
 }
 
 char *blocked_remedy(const struct blocked *b, char *out, size_t room)
 {
 	const char *six = b->want == NFPROTO_IPV6 ? "6" : "";
+	const char *kind = b->legacy ? "-legacy" : "";
 	const char *family = b->family == NFPROTO_INET ? "inet"
 			   : *six		       ? "ip6"
 						       : "ip";
 
 	if (strcmp(b->table, "filter") == 0 && strcmp(b->chain, "FORWARD") == 0)
 		snprintf(out, room,
-			 "ip%stables -I FORWARD -i " OURS
-			 "+ -j ACCEPT; ip%stables -I FORWARD -o " OURS
+			 "ip%stables%s -I FORWARD -i " HOST_LINK
+			 "+ -j ACCEPT; ip%stables%s -I FORWARD -o " HOST_LINK
 			 "+ -j ACCEPT",
-			 six, six);
+			 six, kind, six, kind);
 	else
-		snprintf(out, room,
-			 "nft insert rule %s %s %s iifname '" OURS
-			 "*' accept; nft insert rule %s %s %s oifname '" OURS
-			 "*' accept",
-			 family, b->table, b->chain, family, b->table,
-			 b->chain);
+		snprintf(
+			out, room,
+			"nft insert rule %s %s %s iifname '" HOST_LINK
+			"*' accept; nft insert rule %s %s %s oifname '" HOST_LINK
+			"*' accept",
+			family, b->table, b->chain, family, b->table, b->chain);
 	return out;
 }

@@ -22,11 +22,13 @@ struct blocked {
 	uint8_t want;	/* NFPROTO_IPV4 or NFPROTO_IPV6: packets of which */
 	uint8_t family; /* the table's, NFPROTO_* */
 	char table[BLOCKED_NAME], chain[BLOCKED_NAME]; /* "": none does */
+	bool legacy; /* it is of iptables-legacy */
 	bool helped;
 };
 
 /* In this network namespace, as its root; of packets as want says. Sees
- * nf_tables, which is what iptables is on hosts of today. */
+ * nf_tables, which is what iptables is on hosts of today, and behind it what
+ * iptables was before (legacy.h): a packet has to pass both. */
 int blocked_find(struct blocked *b, uint8_t want, struct err *e);
 /* The command after which it would work. Returns out. */
 char *blocked_remedy(const struct blocked *b, char *out, size_t room);

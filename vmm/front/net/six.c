@@ -62,7 +62,7 @@ static bool collides(const struct route *r)
 {
 	size_t digits = r->bits / 4 < DIGITS_LEN ? r->bits / 4 : DIGITS_LEN;
 
-	return r->bits > 0 && strncmp(r->name, "vl", 2) != 0 &&
+	return r->bits > 0 && !is_host_link(r->name) &&
 	       strncmp(r->to, DIGITS, digits) == 0;
 }
 
@@ -91,8 +91,10 @@ static const char *not_forwarded(void)
 		return "the host forwards no IPv6 (sysctl "
 		       "net.ipv6.conf.all.forwarding=1)";
 	if (blocked_find(&b, NFPROTO_IPV6, &ignored) == 0 && *b.chain)
-		return "the host's rules drop it (ip6tables -I FORWARD "
-		       "-i vl+ -j ACCEPT, and -o vl+)";
+		return b.legacy ? "the host's rules drop it (ip6tables-legacy "
+				  "-I FORWARD -i vl+ -j ACCEPT, and -o vl+)"
+				: "the host's rules drop it (ip6tables -I "
+				  "FORWARD -i vl+ -j ACCEPT, and -o vl+)";
 	return NULL;
 }
 
