@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/chan.h"
 
+#include "base/passfd.h"
 #include "proto/wire.h"
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CHUNK 4096
 
@@ -21,22 +23,47 @@ void chan_fini(struct chan *c)
 	buf_fini(&c->out);
 }
 
-int chan_fill(struct chan *c)
+static ssize_t plain_recv(int fd, void *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, p, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static int fill(struct chan *c, int *fd)
 {
 	void *p = buf_reserve(&c->in, CHUNK);
+	int came = -1;
 	ssize_t n;
 
 	if (!p)
 		return -ENOBUFS;
-	do
-		n = recv(c->fd, p, CHUNK, 0);
-	while (n < 0 && errno == EINTR);
+	n = fd ? passfd_recv(c->fd, p, CHUNK, &came, 1)
+	       : plain_recv(c->fd, p, CHUNK);
+	if (came >= 0) {
+		if (*fd >= 0)
+			close(*fd);
+		*fd = came;
+	}
 	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return n == -EAGAIN ? 0 : (int)n;
 	if (n == 0)
 		return buf_len(&c->in) ? -EPROTO : -EPIPE;
 	buf_commit(&c->in, (size_t)n);
 	return 1;
+}
+
+int chan_fill(struct chan *c)
+{
+	return fill(c, NULL);
+}
+
+int chan_fill_fd(struct chan *c, int *fd)
+{
+	return fill(c, fd);
 }
 
 ProtobufCMessage *chan_next(struct chan *c,
@@ -114,4 +141,20 @@ int chan_send(struct chan *c, const ProtobufCMessage *m)
 	if (r < 0)
 		return r;
 	return r == 1 ? 0 : -EAGAIN;
+}
+
+int chan_send_fd(struct chan *c, const ProtobufCMessage *m, int fd)
+{
+	ssize_t n = chan_put(c, m);
+
+	if (n < 0)
+		return (int)n;
+	n = passfd_send(c->fd, buf_head(&c->out), buf_len(&c->out), &fd, 1);
+	if (n < 0)
+		return (int)n;
+	buf_take(&c->out, (size_t)n);
+	n = chan_flush(c);
+	if (n < 0)
+		return (int)n;
+	return n == 1 ? 0 : -EAGAIN;
 }

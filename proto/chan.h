@@ -25,6 +25,9 @@ void chan_fini(struct chan *c);
 /* Reads once. 1: something came; 0: nothing now (EAGAIN); -EPIPE: the peer
  * ended the stream between frames; -EPROTO: inside one; else -errno. */
 int chan_fill(struct chan *c);
+/* The same, where descriptors come with what is read: *fd, or -1, is one that
+ * waits for its message, and a further one takes its place. */
+int chan_fill_fd(struct chan *c, int *fd);
 /* The next whole message, allocated with protobuf_c_message_unpack(), or NULL
  * with *error 0 when more bytes are needed, -EMSGSIZE or -EBADMSG when the
  * peer broke the rules. Free with protobuf_c_message_free_unpacked(). */
@@ -42,3 +45,5 @@ int chan_flush(struct chan *c);
 bool chan_pending(const struct chan *c);
 /* Both, for blocking fds. */
 int chan_send(struct chan *c, const ProtobufCMessage *m);
+/* The same with a descriptor beside the first byte. */
+int chan_send_fd(struct chan *c, const ProtobufCMessage *m, int fd);

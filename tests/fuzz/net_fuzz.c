@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random chains and frames to a network device, over messages or a stream.
+/* Random chains and frames to a network device, over messages or a stream, or
+ * one whose back end comes and goes.
  * Nothing comes out that is not a frame from the guest's own address, nothing
  * outside the guest's buffers is written, and afterwards a good driver finds
  * it working. */
@@ -25,6 +26,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum back { MESSAGES, STREAM, LATER };
+
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 7 };
 
 static struct guest guest;
@@ -39,10 +42,8 @@ static void need(bool ok)
 		abort();
 }
 
-static void open_net(bool stream)
+static void open_peer(bool stream)
 {
-	struct dev_conf conf = { .type = DEV_NET };
-	struct err e;
 	int fds[2];
 
 	need(socketpair(AF_UNIX,
@@ -50,12 +51,54 @@ static void open_net(bool stream)
 			0, fds) == 0);
 	ours = fds[0];
 	peer = fds[1];
+}
+
+static void open_net(bool stream)
+{
+	struct dev_conf conf = { .type = DEV_NET };
+	struct err e;
+
+	open_peer(stream);
 	conf.net = (struct net_conf){ .name = "net0",
 				      .fd = ours,
 				      .stream = stream };
 	memcpy(conf.net.mac, our_mac, sizeof(our_mac));
 	net = net_create(&conf, &guest.mem, &loop, &e);
 	need(net);
+}
+
+static void open_empty(void)
+{
+	struct dev_conf conf = { .type = DEV_NET,
+				 .net = { .name = "net1", .fd = -1 } };
+	struct err e;
+
+	net = net_create(&conf, &guest.mem, &loop, &e);
+	need(net);
+	ours = peer = -1;
+}
+
+/* It comes where no driver is, and goes whatever one does. */
+static void plug(void)
+{
+	struct dev_conf conf = { .type = DEV_NET };
+	bool free_ = net->absent && net->status == 0;
+	struct err e;
+
+	if (!net->absent) {
+		net_unplug(net);
+		need(guest_read32(net, 8) == 0);
+		return;
+	}
+	if (peer >= 0)
+		close(peer);
+	open_peer(false);
+	conf.net.fd = ours;
+	memcpy(conf.net.mac, our_mac, sizeof(our_mac));
+	need((net_plug(net, &conf, &e) == 0) == free_);
+	if (!free_)
+		close(ours);
+	need(guest_read32(net, 8) == free_);
 }
 
 static void start(uint64_t features)
@@ -115,9 +158,10 @@ static void look(bool stream)
 	}
 }
 
-static void step(struct bytes *b, bool stream)
+static void step(struct bytes *b, enum back back)
 {
 	uint8_t op = bytes_u8(b);
+	bool stream = back == STREAM;
 
 	switch (op & 7) {
 	case 0:
@@ -137,7 +181,9 @@ static void step(struct bytes *b, bool stream)
 		       6);
 		break;
 	case 5:
-		if (op & 8)
+		if (back == LATER && op & 32)
+			plug();
+		else if (op & 8)
 			guest_write32(net, 0x100 + (op >> 4), bytes_u32(b));
 		else
 			start(op & 16 ? net->offered : bytes_u32(b));
@@ -148,17 +194,20 @@ static void step(struct bytes *b, bool stream)
 	}
 }
 
-static void still_works(bool stream)
+static void still_works(enum back back)
 {
 	struct seg s = SEG_OUT(GPA(AREA), HDR + 60);
 	uint8_t got[200];
 
 	/* A stream may hold the half of a frame. */
-	if (stream)
+	if (back == STREAM)
 		return;
-	look(stream);
+	guest_reset(net);
+	if (net->absent)
+		plug();
+	look(false);
 	start(MRG);
-	look(stream);
+	look(false);
 	memcpy(guest_at(&guest, GPA(AREA + HDR + 6), 6), our_mac, 6);
 	ring_add(&ring[1], &s, 1);
 	ring_kick(&ring[1]);
@@ -168,7 +217,8 @@ static void still_works(bool stream)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes b = { data, size };
-	bool stream = bytes_u8(&b) & 1;
+	uint8_t which = bytes_u8(&b);
+	enum back back = which & 1 ? STREAM : which & 2 ? LATER : MESSAGES;
 	const uint8_t *canary;
 	struct err e;
 
@@ -178,19 +228,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memset(guest_at(&guest, GPA(CANARY), PAGE), 0x77, PAGE);
 	}
 	need(loop_init(&loop, NULL, &e) == 0);
-	open_net(stream);
+	if (back == LATER)
+		open_empty();
+	else
+		open_net(back == STREAM);
 	start(MRG);
 	for (unsigned i = 0; i < 100 && bytes_more(&b); i++)
-		step(&b, stream);
+		step(&b, back);
 	ring_kick(&ring[0]);
 	ring_kick(&ring[1]);
 	canary = guest_at(&guest, GPA(CANARY), PAGE);
 	for (unsigned i = 0; i < PAGE; i++)
 		need(canary[i] == 0x77);
-	still_works(stream);
+	still_works(back);
 	net_destroy(net);
 	loop_fini(&loop);
+	if (back != LATER)
+		close(ours); /* else the device's own */
 	close(peer);
-	close(ours);
 	return 0;
 }

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must_be_text(c.share[i].tag, CONF_TAG_MAX);
 		must_be_fd(c.share[i].socket_fd, 1);
 	}
-	must(c.nnets <= CONF_MAX_NETS);
+	must(c.nnets + c.spare_nets <= CONF_MAX_NETS);
 	for (unsigned i = 0; i < c.nnets; i++) {
 		must_be_fd(c.net[i].fd, 1);
 		must(!(c.net[i].mac[0] & 1));

@@ -75,6 +75,7 @@ struct monitor_conf {
 	unsigned nshares;
 	struct conf_net net[CONF_MAX_NETS];
 	unsigned nnets;
+	unsigned spare_nets; /* with nnets at most CONF_MAX_NETS */
 	bool tied;    /* end with the plan socket */
 	bool verbose; /* info lines */
 	bool balloon; /* free memory goes back to the host */

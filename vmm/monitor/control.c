@@ -4,9 +4,11 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "monitor/conf.h"
 #include "proto/control.pb-c.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -85,6 +87,8 @@ static void client_drop(struct control_client *cl)
 {
 	loop_del(cl->ctl->loop, &cl->watch);
 	close(cl->watch.fd);
+	if (cl->fd >= 0)
+		close(take_fd(&cl->fd));
 	chan_fini(&cl->chan);
 	cl->open = false;
 }
@@ -114,12 +118,55 @@ static void fill_stats(const struct control *c, Vial__Control__Stats *s)
 	s->ram_bytes = mem_size(&m->mem);
 }
 
+/* ---- interfaces that come and go ---- */
+
+/* What a plan's interface must be (plan.c), of one that comes late. */
+static int check_plug(const Vial__Control__Plug *p, struct err *e)
+{
+	if (p->mac.len != CONF_MAC || p->mac.data[0] & 1)
+		return err_set(e, EINVAL, "mac: not that of an interface");
+	if (p->mtu > CONF_MAX_MTU || (p->mtu && p->mtu < CONF_MIN_MTU))
+		return err_set(e, EINVAL, "mtu: not %d to %d", CONF_MIN_MTU,
+			       CONF_MAX_MTU);
+	return 0;
+}
+
+static int plug(struct control_client *cl, const Vial__Control__Plug *p,
+		Vial__Control__Plugged *out, struct err *e)
+{
+	struct dev_conf conf = { .type = DEV_NET };
+	int r = check_plug(p, e);
+
+	if (r < 0)
+		return r;
+	if (cl->fd < 0)
+		return err_set(e, EBADF, "no tap came with the call");
+	conf.net.fd = cl->fd;
+	conf.net.mtu = (uint16_t)p->mtu;
+	memcpy(conf.net.mac, p->mac.data, sizeof(conf.net.mac));
+	r = machine_plug(cl->ctl->machine, &conf, e);
+	if (r < 0)
+		return r;
+	take_fd(&cl->fd);
+	out->slot = (uint32_t)r;
+	out->address = machine_slot_at(out->slot).v;
+	return 0;
+}
+
+static void put_error(Vial__Control__Reply *reply, struct err *e)
+{
+	reply->error = (uint32_t)e->code;
+	reply->message = e->msg;
+}
+
 static void client_answer(struct control_client *cl,
 			  const Vial__Control__Call *call)
 {
 	struct control *c = cl->ctl;
 	Vial__Control__Stats stats = VIAL__CONTROL__STATS__INIT;
+	Vial__Control__Plugged plugged = VIAL__CONTROL__PLUGGED__INIT;
 	Vial__Control__Reply reply = VIAL__CONTROL__REPLY__INIT;
+	struct err e;
 
 	switch (call->op_case) {
 	case VIAL__CONTROL__CALL__OP_STATS:
@@ -134,6 +181,16 @@ static void client_answer(struct control_client *cl,
 		break;
 	case VIAL__CONTROL__CALL__OP_RESUME:
 		machine_go(c->machine);
+		break;
+	case VIAL__CONTROL__CALL__OP_PLUG:
+		if (plug(cl, call->plug, &plugged, &e) < 0)
+			put_error(&reply, &e);
+		else
+			reply.plugged = &plugged;
+		break;
+	case VIAL__CONTROL__CALL__OP_UNPLUG:
+		if (machine_unplug(c->machine, call->unplug->slot, &e) < 0)
+			put_error(&reply, &e);
 		break;
 	default:
 		reply.error = ENOSYS;
@@ -150,7 +207,7 @@ static void client_ready(struct watch *w, uint32_t events)
 	struct control_client *cl =
 		container_of(w, struct control_client, watch);
 	ProtobufCMessage *m;
-	int r = chan_fill(&cl->chan);
+	int r = chan_fill_fd(&cl->chan, &cl->fd);
 
 	(void)events;
 	if (r < 0) {
@@ -188,6 +245,7 @@ static void control_accept(struct watch *w, uint32_t events)
 		if (loop_add(c->loop, &cl->watch, EPOLLIN, &e) < 0)
 			break;
 		chan_init(&cl->chan, fd);
+		cl->fd = -1;
 		cl->open = true;
 		return;
 	}

@@ -19,6 +19,7 @@ struct control_client {
 	struct control *ctl;
 	struct watch watch;
 	struct chan chan;
+	int fd; /* came, and waits for its call; -1: none */
 	bool open;
 };
 

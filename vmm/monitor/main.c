@@ -110,6 +110,12 @@ static unsigned monitor_nets(struct monitor *m, unsigned n)
 		};
 		memcpy(net->mac, c->mac, sizeof(net->mac));
 	}
+	for (unsigned i = 0; i < m->conf.spare_nets; i++) {
+		m->dev[n].type = DEV_NET;
+		m->dev[n++].net =
+			(struct net_conf){ .name = names[m->conf.nnets + i],
+					   .fd = -1 };
+	}
 	return n;
 }
 

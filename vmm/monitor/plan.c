@@ -208,6 +208,11 @@ static int check_nets(const Vial__Plan__Plan *p, struct monitor_conf *c,
 		return err_set(e, EINVAL, "nets: %zu of them, at most %d",
 			       p->n_nets, CONF_MAX_NETS);
 	c->nnets = (unsigned)p->n_nets;
+	if (p->spare_nets > CONF_MAX_NETS - c->nnets)
+		return err_set(e, EINVAL,
+			       "spare_nets: %" PRIu32 ", at most %d with nets",
+			       p->spare_nets, CONF_MAX_NETS);
+	c->spare_nets = p->spare_nets;
 	for (unsigned i = 0; i < c->nnets; i++)
 		if (check_net(p->nets[i], &c->net[i], e) < 0)
 			return err_wrap(e, "net %u", i);

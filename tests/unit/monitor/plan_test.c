@@ -124,6 +124,31 @@ static void a_plain_disk_is_one_file(void **state)
 	assert_int_equal(c.disk[0].overlay_fd, 13);
 }
 
+static void places_for_interfaces_are_few(void **state)
+{
+	Vial__Plan__Net net = VIAL__PLAN__NET__INIT, *nets[] = { &net };
+	uint8_t mac[] = { 2, 0, 0, 0, 0, 1 };
+	struct monitor_conf c;
+	struct box b;
+	struct err e;
+
+	(void)state;
+	box_init(&b);
+	net.tap_fd = 13;
+	net.mac = (ProtobufCBinaryData){ sizeof(mac), mac };
+	b.plan.nets = nets;
+	b.plan.n_nets = 1;
+	b.plan.spare_nets = CONF_MAX_NETS - 1;
+	assert_int_equal(plan_check(&b.plan, &c, &e), 0);
+	assert_int_equal(c.spare_nets, CONF_MAX_NETS - 1);
+	b.plan.spare_nets++;
+	refused(&b, "spare_nets");
+	b.plan.spare_nets = UINT32_MAX;
+	refused(&b, "spare_nets");
+	b.plan.n_nets = 0;
+	refused(&b, "spare_nets");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +156,7 @@ int main(void)
 		cmocka_unit_test(rates_are_taken),
 		cmocka_unit_test(rates_beyond_measure_are_refused),
 		cmocka_unit_test(a_plain_disk_is_one_file),
+		cmocka_unit_test(places_for_interfaces_are_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -220,6 +221,47 @@ static void peer_is_gone(void **state)
 	assert_int_equal(chan_send(&a, &m.base), -EPIPE);
 }
 
+static bool same_file(int x, int y)
+{
+	struct stat s, t;
+
+	return fstat(x, &s) == 0 && fstat(y, &t) == 0 && s.st_ino == t.st_ino;
+}
+
+/* A descriptor is there with its message, or waits for it, or is replaced. */
+static void descriptors_come_along(void **state)
+{
+	Vial__Agent__Hello m;
+	int pipes[2], fd = -1, first, r;
+	ProtobufCMessage *got;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	hello(&m, 1);
+	assert_int_equal(chan_send_fd(&a, &m.base, pipes[0]), 0);
+	assert_int_equal(chan_fill_fd(&b, &fd), 1);
+	assert_true(same_file(fd, pipes[0]));
+	got = chan_next(&b, &vial__agent__hello__descriptor, &r);
+	assert_non_null(got);
+	protobuf_c_message_free_unpacked(got, NULL);
+	first = fd;
+	/* One without leaves it, one with another takes its place. */
+	assert_int_equal(chan_send(&a, &m.base), 0);
+	assert_int_equal(chan_fill_fd(&b, &fd), 1);
+	assert_int_equal(fd, first);
+	assert_int_equal(chan_send_fd(&a, &m.base, pipes[1]), 0);
+	assert_int_equal(chan_fill_fd(&b, &fd), 1);
+	close(pipes[1]);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+	/* The first copy is closed, the second too. */
+	assert_int_equal(read(pipes[0], &(char){ 0 }, 1), 1);
+	assert_int_equal(read(pipes[0], &(char){ 0 }, 1), 0);
+	close(pipes[0]);
+	hang_up(1);
+	assert_int_equal(chan_send_fd(&a, &m.base, pair[0]), -EPIPE);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -229,7 +271,7 @@ int main(void)
 		T(end_between_frames), T(end_inside_a_frame),
 		T(too_long),	       T(no_message),
 		T(full_socket),	       T(input_is_bounded),
-		T(peer_is_gone),
+		T(peer_is_gone),       T(descriptors_come_along),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

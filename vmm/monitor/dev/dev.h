@@ -50,7 +50,8 @@ struct fs_conf {
 
 struct net_conf {
 	const char *name;
-	int fd;	     /* a tap, or a connected stream socket; borrowed */
+	int fd;	     /* a tap, or a connected stream socket; borrowed; -1: a
+		      * placeholder, into which a tap may be plugged */
 	bool stream; /* the latter */
 	uint8_t mac[6];
 	uint16_t mtu;		 /* 0: not told */
@@ -90,6 +91,13 @@ struct dev_kind {
 	bool (*pending)(struct virtio *v);
 	/* May be NULL. */
 	void (*stats)(struct virtio *v, struct dev_stats *s);
+	/* Of those made as placeholders: what conf says appears, and goes.
+	 * Its descriptor is the device's from then on, if it worked; it must
+	 * not block. Loop thread, also after the system calls were closed.
+	 * NULL: none is made so. */
+	int (*plug)(struct virtio *v, const struct dev_conf *conf,
+		    struct err *e);
+	void (*unplug)(struct virtio *v);
 };
 
 extern const struct dev_kind dev_kinds[DEV_NTYPES];

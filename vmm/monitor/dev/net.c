@@ -265,6 +265,25 @@ static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 };
 
+int net_attach(struct net *n, const struct net_conf *conf, struct err *e)
+{
+	n->watch = (struct watch){ .fd = conf->fd,
+				   .name = "net",
+				   .ready = net_ready_fd };
+	if (loop_add(n->loop, &n->watch, 0, e) < 0)
+		return -e->code;
+	n->fd = conf->fd;
+	n->mtu = conf->mtu;
+	memcpy(n->mac, conf->mac, sizeof(n->mac));
+	rate_init(&n->way[NET_RX].rate, &conf->rx, NULL);
+	rate_init(&n->way[NET_TX].rate, &conf->tx, NULL);
+	n->virtio.offered &= ~NET_F_MTU;
+	if (n->mtu)
+		n->virtio.offered |= NET_F_MTU;
+	n->up = true;
+	return 0;
+}
+
 static int net_open(struct net *n, const struct net_conf *conf,
 		    struct loop *loop, struct err *e)
 {
@@ -280,23 +299,19 @@ static int net_open(struct net *n, const struct net_conf *conf,
 		return err_set(e, ENOMEM, "net: no memory");
 	if (n->back == &net_stream && net_stream_init(n, e) < 0)
 		return -e->code;
-	rate_init(&n->way[NET_RX].rate, &conf->rx, NULL);
-	rate_init(&n->way[NET_TX].rate, &conf->tx, NULL);
 	for (unsigned i = 0; i < NET_NQUEUES; i++)
 		if (timer_init(&n->way[i].timer, loop, timers[i].name,
 			       timers[i].fired, e) < 0)
 			return -e->code;
 	n->virtio.offered |= n->back->features;
-	if (n->mtu)
-		n->virtio.offered |= NET_F_MTU;
-	n->watch = (struct watch){ .fd = n->fd,
-				   .name = "net",
-				   .ready = net_ready_fd };
-	n->up = true;
-	r = fd_set_nonblock(n->fd, true);
+	if (conf->fd < 0) {
+		n->virtio.absent = true;
+		return 0;
+	}
+	r = fd_set_nonblock(conf->fd, true);
 	if (r < 0)
 		return err_set(e, -r, "net: %s", strerror(-r));
-	return loop_add(loop, &n->watch, 0, e);
+	return net_attach(n, conf, e);
 }
 
 struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
@@ -315,9 +330,7 @@ struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
 	}
 	n->loop = loop;
 	n->back = c->stream ? &net_stream : &net_tap;
-	n->fd = c->fd;
-	n->mtu = c->mtu;
-	memcpy(n->mac, c->mac, sizeof(n->mac));
+	n->fd = -1;
 	if (net_open(n, c, loop, e) < 0) {
 		net_destroy(&n->virtio);
 		return NULL;
@@ -330,6 +343,8 @@ void net_destroy(struct virtio *v)
 	struct net *n = net_of(v);
 
 	loop_del(n->loop, &n->watch);
+	if (n->plugged)
+		close(n->fd);
 	for (unsigned i = 0; i < NET_NQUEUES; i++)
 		timer_fini(&n->way[i].timer, n->loop);
 	virtio_fini(v);

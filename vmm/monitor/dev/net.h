@@ -7,6 +7,7 @@
  *     net_rx.c      what the guest receives
  *     net_tap.c     a tap device: frames with a virtio header, so checksums
  *                   and segmentation are left to whoever needs them last
+ *     net_plug.c    a tap that comes and goes while the guest runs
  *     net_stream.c  a stream socket: each frame behind its length, as passt
  *                   and QEMU's stream back end have it; no offloads
  *
@@ -35,3 +36,5 @@ struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
 			  struct loop *loop, struct err *e);
 void net_destroy(struct virtio *v);
 void net_stats(struct virtio *v, struct dev_stats *s);
+int net_plug(struct virtio *v, const struct dev_conf *conf, struct err *e);
+void net_unplug(struct virtio *v);

@@ -81,7 +81,8 @@ struct net {
 	const struct net_back *back;
 	struct loop *loop;
 	struct watch watch;
-	int fd; /* borrowed */
+	int fd;	     /* borrowed, or plugged in; -1: none */
+	bool plugged; /* the descriptor is ours */
 	uint8_t mac[NET_MAC];
 	uint16_t mtu;
 	bool up;
@@ -103,5 +104,7 @@ void net_stream_fini(struct net *n);
 void net_receive(struct net *n);
 /* What the watch is to tell, after a change of up, starved, full or waits. */
 void net_watch(struct net *n);
+/* Watches fd, whose link is up from now on, with the features it brings. */
+int net_attach(struct net *n, const struct net_conf *conf, struct err *e);
 /* The back end has ended: the guest sees a link without carrier. */
 void net_down(struct net *n);

@@ -59,8 +59,8 @@ static int fdt_node(void *fdt, const char *kind, uint64_t base,
 
 static int fdt_virtio(void *fdt, unsigned slot)
 {
-	uint64_t base = arch_map.virtio_base.v + slot * (uint64_t)MMIO_SIZE;
-	int r = fdt_node(fdt, "virtio", base, "virtio,mmio", MMIO_SIZE);
+	int r = fdt_node(fdt, "virtio", machine_slot_at(slot).v, "virtio,mmio",
+			 MMIO_SIZE);
 
 	r |= fdt_irq(fdt, arch_map.virtio_gsi + slot);
 	return r | fdt_end_node(fdt);

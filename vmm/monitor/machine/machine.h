@@ -11,6 +11,12 @@
  * calls enter() (the monitor closes its system calls there) and waits;
  * machine_go() lets them run.
  *
+ * virtio-mmio knows no hot-plug, but a device whose ID reads 0 is a placeholder
+ * that a driver ignores (virtio 1.2, 4.2.3.1.1). Slots set aside for later hold
+ * such devices, with window, doorbell, interrupt and node in the device tree;
+ * machine_plug() gives one its ID, and the guest is told by its agent to probe
+ * that address again.
+ *
  * Threads: the loop thread owns all device state. A vCPU thread that touches a
  * register takes the machine lock for as long as that lasts; the loop holds
  * the same lock while it runs callbacks. Doorbells never leave the kernel
@@ -46,7 +52,7 @@ enum machine_end {
 struct machine_conf {
 	unsigned vcpus; /* 1 to MACHINE_MAX_VCPUS */
 	uint64_t ram_bytes;
-	bool shared_ram; /* some device is another process's */
+	bool shared_ram;		  /* some device is another process's */
 	int kvm_fd, kernel_fd, initrd_fd; /* borrowed; initrd may be -1 */
 	const char *cmdline; /* behind what the machine itself needs */
 	const struct dev_conf *devs;
@@ -67,6 +73,7 @@ struct slot {
 	const struct dev_kind *kind;
 	struct watch kick;
 	unsigned gsi;
+	bool spare; /* a device may come and go here */
 };
 
 struct machine {
@@ -116,6 +123,13 @@ void machine_pause(struct machine *m);
 void machine_end(struct machine *m, enum machine_end end, const char *why);
 /* What the devices have counted so far, added up. In the loop. */
 void machine_dev_stats(const struct machine *m, struct dev_stats *s);
+/* A device that comes, into a slot set aside for its kind that no driver holds
+ * any more, and one that goes. Both in the loop. Plugging takes conf's
+ * descriptor if it works, and returns the slot; -ENOSPC: there is none. */
+int machine_plug(struct machine *m, const struct dev_conf *conf, struct err *e);
+int machine_unplug(struct machine *m, unsigned slot, struct err *e);
+/* Where the guest finds it. */
+gpa_t machine_slot_at(unsigned slot);
 /* Stops the vCPUs, then drains the devices. Machine lock not held. */
 void machine_stop(struct machine *m);
 /* Runs the loop until the last bytes of the guest have reached its clients, at

@@ -80,11 +80,14 @@ static void slot_kicked(struct watch *w, uint32_t events)
 	mmio_kick(container_of(w, struct slot, kick)->v);
 }
 
+gpa_t machine_slot_at(unsigned slot)
+{
+	return GPA(arch_map.virtio_base.v + slot * (uint64_t)MMIO_SIZE);
+}
+
 static gpa_t slot_base(const struct machine *m, const struct slot *s)
 {
-	uint64_t n = (uint64_t)(s - m->slot);
-
-	return GPA(arch_map.virtio_base.v + n * MMIO_SIZE);
+	return machine_slot_at((unsigned)(s - m->slot));
 }
 
 static void slot_raise(void *own)
@@ -150,6 +153,7 @@ static int slot_build(struct machine *m, const struct dev_conf *conf,
 	s->v = s->kind->create(conf, &m->mem, m->loop, e);
 	if (!s->v)
 		return err_wrap(e, "%s", s->kind->name);
+	s->spare = s->v->absent;
 	m->nslots++;
 	return slot_wire(m, s, e);
 }
@@ -205,6 +209,32 @@ int slot_build_all(struct machine *m, struct err *e)
 	for (unsigned i = 0; r == 0 && i < m->conf->ndevs; i++)
 		r = slot_build(m, &m->conf->devs[i], e);
 	return r < 0 ? r : slot_show_all(m, e);
+}
+
+int machine_plug(struct machine *m, const struct dev_conf *conf, struct err *e)
+{
+	for (unsigned i = 0; i < m->nslots; i++) {
+		struct slot *s = &m->slot[i];
+
+		if (!s->spare || s->kind != &dev_kinds[conf->type] ||
+		    !s->v->absent || s->v->status)
+			continue;
+		return s->kind->plug(s->v, conf, e) < 0 ? -e->code : (int)i;
+	}
+	return err_set(e, ENOSPC,
+		       "the machine has no %s device left to be added",
+		       dev_kinds[conf->type].name);
+}
+
+int machine_unplug(struct machine *m, unsigned slot, struct err *e)
+{
+	struct slot *s = slot < m->nslots ? &m->slot[slot] : NULL;
+
+	if (!s || !s->spare || s->v->absent)
+		return err_set(e, ENODEV, "no device was added at slot %u",
+			       slot);
+	s->kind->unplug(s->v);
+	return 0;
 }
 
 void slot_let_go(struct machine *m)

@@ -63,7 +63,7 @@ static uint32_t mmio_read_reg(struct virtio *v, uint32_t off)
 	case REG_VERSION:
 		return VERSION;
 	case REG_DEVICE_ID:
-		return v->ops->type;
+		return v->absent ? 0 : v->ops->type;
 	case REG_VENDOR_ID:
 		return VENDOR;
 	case REG_DEVICE_FEATURES:
@@ -205,8 +205,16 @@ static void mmio_write_queue(struct virtio *v, uint32_t off, uint32_t val)
 	}
 }
 
+/* What a driver that was left without its device still may do: let it go. */
+static bool mmio_lets_go(uint32_t off, uint32_t val)
+{
+	return off == REG_INTERRUPT_ACK || (off == REG_STATUS && val == 0);
+}
+
 static void mmio_write_reg(struct virtio *v, uint32_t off, uint32_t val)
 {
+	if (v->absent && !mmio_lets_go(off, val))
+		return;
 	switch (off) {
 	case REG_DEVICE_FEATURES_SEL:
 		v->dev_sel = val;
@@ -267,7 +275,7 @@ static void mmio_write_config(struct virtio *v, uint32_t off, const void *src,
 	uint32_t at;
 
 	if (off < REG_CONFIG || !v->ops->config_write ||
-	    !(v->status & VIRTIO_S_DRIVER) || v->broken)
+	    !(v->status & VIRTIO_S_DRIVER) || v->broken || v->absent)
 		return;
 	at = off - REG_CONFIG;
 	if (at < v->ops->config_size && len <= v->ops->config_size - at)

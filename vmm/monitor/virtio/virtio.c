@@ -109,6 +109,26 @@ void virtio_lost(struct virtio *v, const char *why)
 	virtio_stop(v, "lost", why);
 }
 
+void virtio_appear(struct virtio *v)
+{
+	assert(v->absent && v->status == 0);
+	virtio_reset(v);
+	v->absent = false;
+	view_refresh(v);
+}
+
+void virtio_vanish(struct virtio *v)
+{
+	v->absent = true;
+	/* One that was seen and has no driver needs no reset: Linux leaves
+	 * ACKNOWLEDGE behind. */
+	if (v->status & VIRTIO_S_DRIVER)
+		virtio_lost(v, "taken away");
+	else
+		virtio_reset(v);
+	view_refresh(v);
+}
+
 void virtio_config_changed(struct virtio *v)
 {
 	v->config_generation++;

@@ -100,6 +100,9 @@ struct virtio {
 	void *raise_own;
 	uint8_t status;
 	bool broken;
+	/* A placeholder: there is no device here now (virtio 1.2,
+	 * 4.2.3.1.1). Its driver, if one is left, may only reset it. */
+	bool absent;
 	uint32_t config_generation;
 	/* selector registers of the transport */
 	uint32_t dev_sel, drv_sel, queue_sel;
@@ -121,6 +124,12 @@ void virtio_lost(struct virtio *v, const char *why);
 void virtio_config_changed(struct virtio *v);
 /* True between DRIVER_OK and reset, and not broken. */
 bool virtio_live(const struct virtio *v);
+
+/* A device comes and goes. What is gone is lost to the driver that has it; it
+ * may only appear when no driver has it any more, which is when its status is
+ * 0. Loop thread. */
+void virtio_appear(struct virtio *v);
+void virtio_vanish(struct virtio *v);
 
 /* Rings the device's own doorbell: kick() runs again in the next turn of the
  * loop. For a device that stops early so that others get their turn. */
