@@ -104,6 +104,14 @@ void event_frozen(struct reply r)
 	event_send(r, VIAL__AGENT__EVENT__EV_FROZEN, &m);
 }
 
+void event_link_done(struct reply r)
+{
+	Vial__Agent__LinkDone m = VIAL__AGENT__LINK_DONE__INIT;
+
+	m.key = r.key;
+	event_send(r, VIAL__AGENT__EVENT__EV_LINK_DONE, &m);
+}
+
 void event_called(struct reply r, uint64_t call)
 {
 	Vial__Agent__Called m = VIAL__AGENT__CALLED__INIT;

@@ -24,5 +24,6 @@ void event_stats(struct reply r, Vial__Agent__StatsReply *s);
 void event_processes(struct reply r, Vial__Agent__ProcessList *l);
 void event_stat(struct reply r, Vial__Agent__StatReply *s);
 void event_frozen(struct reply r);
+void event_link_done(struct reply r);
 void event_called(struct reply r, uint64_t call);
 void event_report(struct reply r, char *text);

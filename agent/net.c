@@ -62,10 +62,16 @@ static int link_up(struct nl_sock *sk, int index, uint32_t mtu)
 
 static int put_address(struct nl_msg *m, const void *arg)
 {
-	const ProtobufCBinaryData *a = arg;
-	int r = nla_put(m, IFA_LOCAL, (int)a->len, a->data);
+	const Vial__Agent__Address *a = arg;
+	const ProtobufCBinaryData *raw = &a->address;
+	/* It is ours alone: nobody needs to be asked whether he has it. */
+	uint32_t flags = (raw->len == 16 ? IFA_F_NODAD : 0) |
+			 (a->routed ? IFA_F_NOPREFIXROUTE : 0);
+	int r = nla_put(m, IFA_LOCAL, (int)raw->len, raw->data);
 
-	return r < 0 ? r : nla_put(m, IFA_ADDRESS, (int)a->len, a->data);
+	if (r >= 0)
+		r = nla_put(m, IFA_ADDRESS, (int)raw->len, raw->data);
+	return r < 0 ? r : nla_put_u32(m, IFA_FLAGS, flags);
 }
 
 static int family(const ProtobufCBinaryData *a)
@@ -76,19 +82,18 @@ static int family(const ProtobufCBinaryData *a)
 static int add_address(struct nl_sock *sk, int index,
 		       const Vial__Agent__Address *a)
 {
-	/* It is ours alone: nobody needs to be asked whether he has it. */
 	struct ifaddrmsg h = {
 		.ifa_family = (unsigned char)family(&a->address),
 		.ifa_prefixlen = (unsigned char)a->prefix,
-		.ifa_flags = a->address.len == 16 ? IFA_F_NODAD : 0,
 		.ifa_index = (unsigned)index,
 	};
 
 	return request(sk, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &h,
-		       sizeof(h), put_address, &a->address);
+		       sizeof(h), put_address, a);
 }
 
 struct way {
+	const ProtobufCBinaryData *to; /* NULL: everything */
 	const ProtobufCBinaryData *gateway;
 	int index;
 };
@@ -98,15 +103,16 @@ static int put_way(struct nl_msg *m, const void *arg)
 	const struct way *w = arg;
 	int r = nla_put(m, RTA_GATEWAY, (int)w->gateway->len, w->gateway->data);
 
+	if (r >= 0 && w->to)
+		r = nla_put(m, RTA_DST, (int)w->to->len, w->to->data);
 	return r < 0 ? r : nla_put_u32(m, RTA_OIF, (uint32_t)w->index);
 }
 
-static int add_gateway(struct nl_sock *sk, int index,
-		       const ProtobufCBinaryData *gateway)
+static int add_way(struct nl_sock *sk, const struct way *w, uint32_t prefix)
 {
-	const struct way w = { gateway, index };
 	struct rtmsg h = {
-		.rtm_family = (unsigned char)family(gateway),
+		.rtm_family = (unsigned char)family(w->gateway),
+		.rtm_dst_len = (unsigned char)prefix,
 		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = RTPROT_BOOT,
 		.rtm_scope = RT_SCOPE_UNIVERSE,
@@ -115,7 +121,25 @@ static int add_gateway(struct nl_sock *sk, int index,
 	};
 
 	return request(sk, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &h,
-		       sizeof(h), put_way, &w);
+		       sizeof(h), put_way, w);
+}
+
+static int add_ways(struct nl_sock *sk, int index, const Vial__Agent__Link *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < l->n_gateways; i++) {
+		const struct way w = { NULL, &l->gateways[i], index };
+
+		r = add_way(sk, &w, 0);
+	}
+	for (size_t i = 0; r >= 0 && i < l->n_routes; i++) {
+		const Vial__Agent__Route *to = l->routes[i];
+		const struct way w = { &to->to, &to->gateway, index };
+
+		r = add_way(sk, &w, to->prefix);
+	}
+	return r;
 }
 
 /* ---- links ---- */
@@ -171,6 +195,10 @@ static int check_link(const Vial__Agent__Link *l, struct err *e)
 				      l->addresses[i]->prefix);
 	for (size_t i = 0; i < l->n_gateways; i++)
 		ok = ok && is_address(&l->gateways[i], 0);
+	for (size_t i = 0; i < l->n_routes; i++)
+		ok = ok && is_address(&l->routes[i]->gateway, 0) &&
+		     is_address(&l->routes[i]->to, l->routes[i]->prefix) &&
+		     l->routes[i]->to.len == l->routes[i]->gateway.len;
 	return ok ? 0 : err_set(e, EINVAL, "not an interface");
 }
 
@@ -183,9 +211,17 @@ static int set_link(struct nl_sock *sk, const Vial__Agent__Link *l)
 	r = link_up(sk, index, l->mtu);
 	for (size_t i = 0; r >= 0 && i < l->n_addresses; i++)
 		r = add_address(sk, index, l->addresses[i]);
-	for (size_t i = 0; r >= 0 && i < l->n_gateways; i++)
-		r = add_gateway(sk, index, &l->gateways[i]);
-	return r;
+	return r < 0 ? r : add_ways(sk, index, l);
+}
+
+static int up(struct nl_sock *sk, const Vial__Agent__Link *l, struct err *e)
+{
+	int r;
+
+	if (check_link(l, e) < 0)
+		return -e->code;
+	r = set_link(sk, l);
+	return r < 0 ? err_set(e, EIO, "%s", nl_geterror(r)) : 0;
 }
 
 static int all_up(struct nl_sock *sk, Vial__Agent__Link *const *links, size_t n,
@@ -197,14 +233,9 @@ static int all_up(struct nl_sock *sk, Vial__Agent__Link *const *links, size_t n,
 		r = link_up(sk, LO_INDEX, 0);
 	if (r < 0)
 		return err_set(e, EIO, "lo: %s", nl_geterror(r));
-	for (size_t i = 0; i < n; i++) {
-		if (check_link(links[i], e) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (up(sk, links[i], e) < 0)
 			return err_wrap(e, "network interface %zu", i);
-		r = set_link(sk, links[i]);
-		if (r < 0)
-			return err_set(e, EIO, "network interface %zu: %s", i,
-				       nl_geterror(r));
-	}
 	return 0;
 }
 
@@ -218,6 +249,19 @@ int net_up(Vial__Agent__Link *const *links, size_t n, struct err *e)
 	r = all_up(sk, links, n, e);
 	nl_socket_free(sk);
 	return r;
+}
+
+int net_add(const Vial__Agent__Link *l, struct err *e)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	int r = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	if (r < 0)
+		err_set(e, EIO, "netlink: %s", nl_geterror(r));
+	else
+		r = up(sk, l, e);
+	nl_socket_free(sk);
+	return r < 0 ? -e->code : 0;
 }
 
 /* ---- names ---- */

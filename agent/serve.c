@@ -7,6 +7,7 @@
 #include "agent/forward.h"
 #include "agent/freeze.h"
 #include "agent/job.h"
+#include "agent/nic.h"
 #include "agent/procs.h"
 #include "agent/setup.h"
 #include "agent/stat.h"
@@ -24,7 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define GENERATION 3
+#define GENERATION 4
 
 static struct log_limit limit;
 
@@ -192,6 +193,36 @@ static int op_hang_up(struct agent *a, struct caller *c,
 	return 0;
 }
 
+static void link_said(struct reply to, int r, const struct err *why)
+{
+	if (r < 0)
+		event_failed(to, VIAL__AGENT__FAILED__KIND__OTHER, "link", why);
+	else
+		event_link_done(to);
+}
+
+static int op_add_link(struct agent *a, struct caller *c,
+		       const Vial__Agent__Request *q, struct err *e)
+{
+	struct err why;
+
+	(void)e;
+	link_said(reply_to(a, c, q->add_link->key), nic_add(q->add_link, &why),
+		  &why);
+	return 0;
+}
+
+static int op_remove_link(struct agent *a, struct caller *c,
+			  const Vial__Agent__Request *q, struct err *e)
+{
+	const Vial__Agent__RemoveLink *m = q->remove_link;
+	struct err why;
+
+	(void)e;
+	link_said(reply_to(a, c, m->key), nic_remove(m->device, &why), &why);
+	return 0;
+}
+
 static int op_shutdown(struct agent *a, struct caller *c,
 		       const Vial__Agent__Request *q, struct err *e)
 {
@@ -219,6 +250,8 @@ static serve_op *const ops[] = {
 	[VIAL__AGENT__REQUEST__OP_FREEZE] = op_freeze,
 	[VIAL__AGENT__REQUEST__OP_LISTEN] = op_listen,
 	[VIAL__AGENT__REQUEST__OP_HANG_UP] = op_hang_up,
+	[VIAL__AGENT__REQUEST__OP_ADD_LINK] = op_add_link,
+	[VIAL__AGENT__REQUEST__OP_REMOVE_LINK] = op_remove_link,
 };
 
 /* The connection becomes its job's, or waits for it. */

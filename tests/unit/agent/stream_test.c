@@ -266,7 +266,7 @@ static void all_at_once(void **state)
 	chan_put(&c, &q.base);
 	assert_int_equal(chan_flush(&c), 1);
 	Vial__Agent__Event *ev = peer_expect(&c, VIAL__AGENT__EVENT__EV_HELLO);
-	assert_int_equal(ev->hello->generation, 3);
+	assert_int_equal(ev->hello->generation, 4);
 	peer_free(ev);
 	peer_free(peer_expect(&c, VIAL__AGENT__EVENT__EV_STARTED));
 	peer_exited(peer_expect(&c, VIAL__AGENT__EVENT__EV_EXITED), &r);

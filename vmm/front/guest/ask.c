@@ -17,6 +17,8 @@ struct ask {
 	struct err why; /* code 0: answered */
 	Vial__Agent__StatsReply stats;
 	Vial__Agent__ProcessList *processes;
+	ProtobufCMessage *link; /* that is asked for */
+	bool linked;
 };
 
 /* The event goes, the list stays. */
@@ -48,6 +50,9 @@ static void heard(struct guest *g, const Vial__Agent__Event *ev)
 	case VIAL__AGENT__EVENT__EV_STATS:
 		a->stats = *ev->stats;
 		a->done = true;
+		break;
+	case VIAL__AGENT__EVENT__EV_LINK_DONE:
+		a->linked = a->done = true;
 		break;
 	case VIAL__AGENT__EVENT__EV_FAILED:
 		err_set(&a->why, EPROTO, "the guest refuses: %s",
@@ -118,6 +123,39 @@ int ask_stats(int boxdir, unsigned patience_ms, Vial__Agent__StatsReply *out,
 		vial__agent__process_list__free_unpacked(a.processes, NULL);
 	*out = a.stats;
 	return r;
+}
+
+static void send_link(struct guest *g)
+{
+	guest_send(g, container_of(g, struct ask, guest)->link);
+}
+
+static int ask_link(int boxdir, unsigned patience_ms, ProtobufCMessage *m,
+		    struct err *e)
+{
+	struct ask a = { .link = m };
+	int r = ask(&a, boxdir, patience_ms, send_link, e);
+
+	if (a.processes)
+		vial__agent__process_list__free_unpacked(a.processes, NULL);
+	if (r == 0 && !a.linked)
+		r = err_set(e, EPROTO, "the guest answers something else");
+	return r;
+}
+
+int ask_add_link(int boxdir, unsigned patience_ms, Vial__Agent__AddLink *m,
+		 struct err *e)
+{
+	return ask_link(boxdir, patience_ms, &m->base, e);
+}
+
+int ask_remove_link(int boxdir, unsigned patience_ms, uint64_t device,
+		    struct err *e)
+{
+	Vial__Agent__RemoveLink m = VIAL__AGENT__REMOVE_LINK__INIT;
+
+	m.device = device;
+	return ask_link(boxdir, patience_ms, &m.base, e);
 }
 
 int ask_alive(int boxdir, unsigned patience_ms, struct err *e)

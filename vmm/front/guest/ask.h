@@ -13,6 +13,11 @@ int ask_processes(int boxdir, unsigned patience_ms,
 		  Vial__Agent__ProcessList **out, struct err *e);
 int ask_stats(int boxdir, unsigned patience_ms, Vial__Agent__StatsReply *out,
 	      struct err *e);
+/* An interface that the machine has now, and one that it is about to lose. */
+int ask_add_link(int boxdir, unsigned patience_ms, Vial__Agent__AddLink *m,
+		 struct err *e);
+int ask_remove_link(int boxdir, unsigned patience_ms, uint64_t device,
+		    struct err *e);
 /* Whether anybody is there. */
 int ask_alive(int boxdir, unsigned patience_ms, struct err *e);
 

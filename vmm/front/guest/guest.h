@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#define GUEST_GENERATION 3
+#define GUEST_GENERATION 4
 
 struct guest {
 	struct loop *loop;
