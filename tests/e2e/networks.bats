@@ -109,41 +109,75 @@ unknown" ]
 	all_gone
 }
 
+# Of the test below: job is on ci, with this address.
+joined()
+{
+	vrun -0 net exec db sh -c \
+		'wget -qO- http://worker/x; wget -qO- http://job/x'
+	[ "$output" = $'from job\nfrom job' ]
+	vrun -0 net exec job wget -qO- http://web.test/hello
+	[ "$output" = 'hello from the world' ]
+	vrun -1 net network connect ci job
+	one_line 'box job' 'already'
+	vrun -0 net inspect -f '{{with .NetworkSettings.Networks.ci}}{{.IPAddress}} {{.IPPrefixLen}} {{.Gateway}} {{.MacAddress}}{{end}}' job
+	[[ $output == "$1 24 ${1%.*}.1 06:"* ]]
+	vrun -0 net exec job cat /sys/class/net/eth1/address
+	[[ $output == 06:* ]]
+	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{end}}' ci
+	[[ $output == *job* && $output == *db* ]]
+	# It leads to that network alone, and for nobody else.
+	vrun -0 net exec job sh -c "
+		n=${1%.*}
+		ip route add $OUT via \$n.1 dev eth1
+		timeout 5 wget -qO- http://$OUT/hello || echo no
+		ip route del $OUT
+		ip addr add \$n.99/32 dev eth1
+		ping -c 1 -W 2 -I \$n.99 \$n.2 >/dev/null || echo no
+		ping -c 1 -W 2 -I $1 \$n.2 >/dev/null && echo yes
+		ip addr del \$n.99/32 dev eth1
+		a=\$(cat /sys/class/net/eth1/address)
+		ip link set eth1 address 06:00:00:00:00:99
+		ping -c 1 -W 2 -I $1 \$n.2 >/dev/null || echo no
+		ip link set eth1 address \$a
+		ping -c 1 -W 2 -I $1 \$n.2 >/dev/null && echo yes"
+	[ "$output" = $'no\nno\nyes\nno\nyes' ]
+}
+
+left()
+{
+	vrun -0 net exec job sh -c "
+		nslookup db >/dev/null 2>&1 || echo unknown
+		timeout 5 wget -qO- http://${1%.*}.2/x || echo no
+		wget -qO- http://web.test/hello"
+	[ "$output" = $'unknown\nno\nhello from the world' ]
+	vrun -0 net exec db sh -c "
+		nslookup worker >/dev/null 2>&1 || echo unknown
+		timeout 5 wget -qO- http://$1/x || echo no"
+	[ "$output" = $'unknown\nno' ]
+}
+
 @test "networks: joined and left while the box runs" {
 	local web='mkdir /w; echo from $(hostname) >/w/x; exec httpd -f -p 80 -h /w'
 	vrun -0 net network create ci
 	vrun -0 net run -d --name db --hostname db --network ci "$IMAGE" \
 		sh -c "$web"
-	vrun -0 net run -d --name job --hostname job --network nat "$IMAGE" \
-		sh -c "$web"
+	vrun -0 net run -d --name job --hostname job --network nat --privileged \
+		"$IMAGE" sh -c "$web"
 	vrun -0 net exec job sh -c 'nslookup db >/dev/null 2>&1 || echo unknown'
 	[ "$output" = unknown ]
-	for _ in 1 2; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		vrun -0 net network connect --alias worker ci job
-		vrun -0 net exec job wget -qO- http://db/x
-		[ "$output" = 'from db' ]
-		vrun -0 net exec db sh -c \
-			'wget -qO- http://worker/x; wget -qO- http://job/x'
-		[ "$output" = $'from job\nfrom job' ]
-		vrun -0 net exec job wget -qO- http://web.test/hello
-		[ "$output" = 'hello from the world' ]
-		vrun -1 net network connect ci job
-		one_line 'box job' 'already'
-		vrun -0 net inspect -f '{{.NetworkSettings.Networks.ci.IPAddress}}' job
-		[[ $output == 10.214.*.3 ]]
-		job=$output
-		vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{end}}' ci
-		[[ $output == *job* && $output == *db* ]]
-		vrun -0 net network disconnect ci job
 		vrun -0 net exec job sh -c "
-			nslookup db >/dev/null 2>&1 || echo unknown
-			timeout 5 wget -qO- http://${job%.*}.2/x || echo no
-			wget -qO- http://web.test/hello"
-		[ "$output" = $'unknown\nno\nhello from the world' ]
-		vrun -0 net exec db sh -c "
-			nslookup worker >/dev/null 2>&1 || echo unknown
-			timeout 5 wget -qO- http://$job/x || echo no"
-		[ "$output" = $'unknown\nno' ]
+			ip -4 -o addr show dev eth1 | awk '{ print \$4 }'
+			[ $i -gt 2 ] || wget -qO- http://db/x"
+		[[ ${lines[0]} == 10.214.*.3/24 ]]
+		job=${lines[0]%/*}
+		[ "$i" -gt 2 ] || [ "${lines[1]}" = 'from db' ]
+		[ "$i" -gt 1 ] || joined "$job"
+		vrun -0 net network disconnect ci job
+		vrun -0 net exec job sh -c 'ip link show dev eth1 2>/dev/null || echo gone'
+		[ "$output" = gone ]
+		[ "$i" -gt 1 ] || left "$job"
 	done
 	vrun -1 net network disconnect ci job
 	one_line 'box job' 'not on network ci'

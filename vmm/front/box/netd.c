@@ -209,16 +209,16 @@ static int silent(int code, struct err *e)
 	return err_set(e, EPIPE, "vial-netd ended");
 }
 
-int netd_hear(int sock, struct chan *c, int *fd, Vial__Net__Answer **said,
-	      struct err *e)
+int netd_hear(int sock, struct chan *c, int *fd, size_t n,
+	      Vial__Net__Answer **said, struct err *e)
 {
-	ssize_t n = 1;
+	ssize_t r = 1;
 	char byte;
 
-	if (fd)
-		n = passfd_recv(sock, &byte, 1, fd, 1);
-	if (n != 1)
-		return silent((int)-n, e);
+	if (n > 0)
+		r = passfd_recv(sock, &byte, 1, fd, n);
+	if (r != 1)
+		return silent((int)-r, e);
 	*said = (Vial__Net__Answer *)chan_recv(
 		c, &vial__net__answer__descriptor, e);
 	if (!*said)
@@ -284,7 +284,7 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 static int hear(struct boxnet *n, struct chan *c, struct err *e)
 {
 	Vial__Net__Answer *said = NULL;
-	int r = netd_hear(n->sock, c, &n->tap, &said, e);
+	int r = netd_hear(n->sock, c, &n->tap, 1, &said, e);
 
 	if (!said)
 		return r;

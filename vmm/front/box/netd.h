@@ -29,7 +29,7 @@ struct chan;
 typedef struct Vial__Net__Answer Vial__Net__Answer;
 
 /* Its next answer, at most a minute from now: who asks may have a box to keep.
- * fd: NULL, or takes the descriptor that comes in front of it, -1 for none,
- * also where an error is told. */
-int netd_hear(int sock, struct chan *c, int *fd, Vial__Net__Answer **said,
-	      struct err *e);
+ * fd: takes n descriptors that come in front of it, -1 where there is none,
+ * also where an error is told; n 0: nothing comes in front. */
+int netd_hear(int sock, struct chan *c, int *fd, size_t n,
+	      Vial__Net__Answer **said, struct err *e);

@@ -26,10 +26,8 @@ char *netinfo_colons(const uint8_t raw[16], char *out)
 	return out;
 }
 
-char *netinfo_mac(const struct netinfo *n, char *out)
+char *netinfo_mac(const uint8_t m[NETINFO_MAC], char *out)
 {
-	const uint8_t *m = n->mac;
-
 	snprintf(out, NETINFO_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
 		 m[2], m[3], m[4], m[5]);
 	return out;
@@ -37,15 +35,21 @@ char *netinfo_mac(const struct netinfo *n, char *out)
 
 static json_t *late_json(const struct netinfo *n)
 {
-	char text[NETINFO_TEXT];
+	char address[NETINFO_TEXT], gateway[NETINFO_TEXT], mac[NETINFO_TEXT];
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < NETINFO_LATE; i++)
+	for (size_t i = 0; i < NETINFO_LATE; i++) {
+		const struct netinfo_late *l = &n->late[i];
+
 		json_array_append_new(
-			a, json_pack("{ss ss si}", "network",
-				     n->late[i].network, "address",
-				     netinfo_dotted(n->late[i].address, text),
-				     "prefix", (int)n->late[i].prefix));
+			a, json_pack("{ss ss ss ss si}", "network", l->network,
+				     "address",
+				     netinfo_dotted(l->address, address),
+				     "gateway",
+				     netinfo_dotted(l->gateway, gateway), "mac",
+				     netinfo_mac(l->mac, mac), "prefix",
+				     (int)l->prefix));
+	}
 	return a;
 }
 
@@ -54,7 +58,7 @@ int netinfo_write(const struct netinfo *n, const struct box *b, struct err *e)
 	char text[4][NETINFO_TEXT];
 	json_t *o = json_pack("{ss ss ss ss ss ss si si so}", "mode", n->mode,
 			      "network", n->network, "mac",
-			      netinfo_mac(n, text[0]), "guest",
+			      netinfo_mac(n->mac, text[0]), "guest",
 			      netinfo_dotted(n->guest, text[1]), "gateway",
 			      netinfo_dotted(n->gateway, text[2]), "resolver",
 			      netinfo_dotted(n->resolver, text[3]), "prefix",
@@ -89,6 +93,15 @@ static void get(const json_t *o, const char *key, int family, uint8_t *raw)
 		memset(raw, 0, family == AF_INET ? 4 : 16);
 }
 
+static void get_mac(const json_t *o, uint8_t m[NETINFO_MAC])
+{
+	const char *text = json_string_value(json_object_get(o, "mac"));
+
+	if (!text || sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1],
+			    &m[2], &m[3], &m[4], &m[5]) != NETINFO_MAC)
+		memset(m, 0, NETINFO_MAC);
+}
+
 /* In the places that they have. */
 static void read_late(struct netinfo *n, const json_t *list)
 {
@@ -106,6 +119,8 @@ static void read_late(struct netinfo *n, const json_t *list)
 		snprintf(l->network, sizeof(l->network), "%s",
 			 name ? name : "");
 		get(one, "address", AF_INET, l->address);
+		get(one, "gateway", AF_INET, l->gateway);
+		get_mac(one, l->mac);
 		l->prefix = (unsigned)json_integer_value(
 			json_object_get(one, "prefix"));
 	}
@@ -126,8 +141,6 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
 	const char *mode = json_string_value(json_object_get(o, "mode"));
 	const char *network = json_string_value(json_object_get(o, "network"));
-	const char *mac = json_string_value(json_object_get(o, "mac"));
-	uint8_t *m = n->mac;
 	struct err ignored;
 	json_t *port;
 	size_t i;
@@ -137,9 +150,7 @@ void netinfo_read(struct netinfo *n, const struct box *b)
 		snprintf(n->network, sizeof(n->network), "%s", network);
 	if (mode)
 		snprintf(n->mode, sizeof(n->mode), "%s", mode);
-	if (!mac || sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1],
-			   &m[2], &m[3], &m[4], &m[5]) != NETINFO_MAC)
-		memset(m, 0, NETINFO_MAC);
+	get_mac(o, n->mac);
 	get(o, "guest", AF_INET, n->guest);
 	get(o, "gateway", AF_INET, n->gateway);
 	get(o, "resolver", AF_INET, n->resolver);

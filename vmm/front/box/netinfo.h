@@ -17,10 +17,16 @@
 struct netinfo_late {
 	char network[NETINFO_TEXT]; /* "": none */
 	uint8_t address[4];	    /* of the box there */
+	uint8_t gateway[4];	    /* which it asks for the others */
 	unsigned prefix;
+	uint8_t mac[NETINFO_MAC]; /* of its interface there */
+	/* For its keeper alone: where the machine has it. */
+	unsigned slot;
+	uint64_t device;
 };
 
-#define NETINFO_LATE 8
+/* Each is an interface that the machine keeps room for. */
+#define NETINFO_LATE 4
 
 struct netinfo {
 	char mode[16]; /* "none", "nat", "user" */
@@ -49,4 +55,4 @@ const struct netinfo_late *netinfo_find(const struct netinfo *n,
 char *netinfo_dotted(const uint8_t raw[4], char *out);
 /* "2001:db8::1" */
 char *netinfo_colons(const uint8_t raw[16], char *out);
-char *netinfo_mac(const struct netinfo *n, char *out);
+char *netinfo_mac(const uint8_t mac[NETINFO_MAC], char *out);

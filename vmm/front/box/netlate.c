@@ -19,21 +19,25 @@
 /* vial-netd join, vial-netd leave. */
 struct helper {
 	pid_t pid;
-	int sock, lan; /* lan: what it has handed over */
+	int sock;
+	int got[2]; /* what it has handed over: LAN, TAP; -1: not */
 	Vial__Net__Answer *said;
 };
 
+enum { LAN, TAP };
+
 #define HELPER_INIT                                                            \
 	{                                                                      \
-		.sock = -1, .lan = -1                                          \
+		.sock = -1, .got = { -1, -1 }                                  \
 	}
 
 static void helper_fini(struct helper *h)
 {
 	if (h->sock >= 0)
 		close(h->sock);
-	if (h->lan >= 0)
-		close(h->lan);
+	for (size_t i = 0; i < ARRAY_LEN(h->got); i++)
+		if (h->got[i] >= 0)
+			close(take_fd(&h->got[i]));
 	if (h->pid > 0 && !h->said) /* one that hangs, at most */
 		kill(h->pid, SIGKILL);
 	while (h->pid > 0 && waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
@@ -56,7 +60,8 @@ static int ask_helper(struct helper *h, const char *how, Vial__Net__Request *r,
 	if (n < 0)
 		err_set(e, -n, "vial-netd: %s", strerror(-n));
 	else
-		n = netd_hear(h->sock, &c, &h->lan, &h->said, e);
+		n = netd_hear(h->sock, &c, h->got, ARRAY_LEN(h->got), &h->said,
+			      e);
 	chan_fini(&c);
 	return n;
 }
@@ -78,7 +83,7 @@ static int tell(const struct boxnet *n, const char *network, int lan,
 	if (r < 0)
 		err_set(e, -r, "vial-netd: %s", strerror(-r));
 	else
-		r = netd_hear(n->sock, &c, NULL, &said, e);
+		r = netd_hear(n->sock, &c, NULL, 0, &said, e);
 	if (said)
 		vial__net__answer__free_unpacked(said, NULL);
 	chan_fini(&c);
@@ -86,52 +91,83 @@ static int tell(const struct boxnet *n, const char *network, int lan,
 }
 
 static void put_late(Vial__Net__Request *r, Vial__Net__Late *l,
-		     const struct boxnet *n, const struct netinfo_late *at)
+		     const struct boxnet *n, struct netinfo_late *at)
 {
+	unsigned link = (unsigned)(at - n->info.late) + 1;
+
+	/* The box's own with another first byte, which stays one of no
+	 * manufacturer and of no group. */
+	memcpy(at->mac, n->info.mac, sizeof(at->mac));
+	at->mac[0] = (uint8_t)(at->mac[0] + 4 * link);
 	vial__net__request__init(r);
 	vial__net__late__init(l);
 	r->generation = 1;
 	l->process = (uint32_t)n->pid;
-	l->link = (uint32_t)(at - n->info.late) + 1;
+	l->link = link;
 	l->mtu = n->info.mtu;
-	l->guest.data = (uint8_t *)(uintptr_t)n->info.guest;
-	l->guest.len = sizeof(n->info.guest);
+	l->mac = (ProtobufCBinaryData){ sizeof(at->mac), at->mac };
 	r->late = l;
 }
 
-static int join(struct boxnet *n, const struct network *net, char **names,
-		size_t count, const struct netlate_who *who,
-		struct netinfo_late *at, struct err *e)
+static int undo(struct boxnet *n, struct netinfo_late *at, struct err *e)
 {
-	Vial__Net__Network lan = VIAL__NET__NETWORK__INIT;
 	struct helper h = HELPER_INIT;
 	Vial__Net__Request r;
 	Vial__Net__Late late;
-	uint8_t ip[4];
 	int done;
 
 	put_late(&r, &late, n, at);
-	lan.id = (char *)(uintptr_t)net->id;
-	lan.subnet = (ProtobufCBinaryData){ sizeof(net->subnet),
-					    (uint8_t *)(uintptr_t)net->subnet };
-	lan.prefix = net->prefix;
-	if (who->ip && inet_pton(AF_INET, who->ip, ip) == 1)
-		lan.address = (ProtobufCBinaryData){ sizeof(ip), ip };
-	lan.names = names;
-	lan.n_names = count;
-	r.network = &lan;
+	done = ask_helper(&h, "leave", &r, e);
+	helper_fini(&h);
+	return done;
+}
+
+static bool copy4(uint8_t to[4], const ProtobufCBinaryData *from)
+{
+	if (from->len == 4)
+		memcpy(to, from->data, 4);
+	return from->len == 4;
+}
+
+static int take(struct helper *h, struct netinfo_late *at, struct err *e)
+{
+	const Vial__Net__Family *f =
+		h->said->n_families == 1 ? h->said->families[0] : NULL;
+
+	if (!f || h->got[LAN] < 0 || h->got[TAP] < 0 ||
+	    !copy4(at->address, &f->guest) || !copy4(at->gateway, &f->gateway))
+		return err_set(e, EPROTO, "vial-netd gave half an answer");
+	at->prefix = f->prefix;
+	return 0;
+}
+
+static int join(struct boxnet *n, const struct network *net,
+		Vial__Net__Network *lan, struct netinfo_late *at, int *tap,
+		struct err *e)
+{
+	struct helper h = HELPER_INIT;
+	Vial__Net__Request r;
+	Vial__Net__Late late;
+	struct err ignored;
+	int done;
+
+	put_late(&r, &late, n, at);
+	r.network = lan;
 	done = ask_helper(&h, "join", &r, e);
-	if (done == 0 && (h.said->n_families != 1 ||
-			  h.said->families[0]->guest.len != 4 || h.lan < 0))
-		done = err_set(e, EPROTO, "vial-netd gave half an answer");
 	if (done == 0)
-		done = tell(n, net->id, h.lan, h.said->members, e);
+		done = take(&h, at, e);
+	if (done == 0)
+		done = tell(n, net->id, h.got[LAN], h.said->members, e);
 	if (done == 0) {
-		memcpy(at->address, h.said->families[0]->guest.data, 4);
-		at->prefix = net->prefix;
 		snprintf(at->network, sizeof(at->network), "%s", net->name);
+		*tap = take_fd(&h.got[TAP]);
 	}
 	helper_fini(&h);
+	/* Wherever it died: nothing of it may be in the way of the next. */
+	if (done < 0) {
+		undo(n, at, &ignored);
+		*at = (struct netinfo_late){ .prefix = 0 };
+	}
 	return done;
 }
 
@@ -154,63 +190,99 @@ static int may_join(const struct boxnet *n, const struct network *net,
 	return 0;
 }
 
-int netlate_join(struct boxnet *n, const char *network,
-		 const struct netlate_who *who, struct err *e)
+/* By which the others know it: its id, its name, and so on. */
+static size_t put_names(char **names, char id[BOX_SHORT_LEN + 1],
+			const struct netlate_who *who)
 {
-	autofree char **names = calloc(who->naliases + 2, sizeof(*names));
-	char id[BOX_SHORT_LEN + 1];
-	struct network net;
 	size_t count = 0;
-	int r;
 
-	if (!names)
-		return err_set(e, ENOMEM, "out of memory");
-	if (network_get(network, &net, e) < 0)
-		return -e->code;
-	snprintf(id, sizeof(id), "%.*s", BOX_SHORT_LEN, who->id);
+	snprintf(id, BOX_SHORT_LEN + 1, "%.*s", BOX_SHORT_LEN, who->id);
 	names[count++] = id;
 	if (*who->name)
 		names[count++] = (char *)(uintptr_t)who->name;
 	for (size_t i = 0; i < who->naliases; i++)
 		names[count++] = who->aliases[i];
+	return count;
+}
+
+static int join_as(struct boxnet *n, const struct network *net,
+		   const struct netlate_who *who, struct netinfo_late *at,
+		   int *tap, struct err *e)
+{
+	autofree char **names = calloc(who->naliases + 2, sizeof(*names));
+	Vial__Net__Network lan = VIAL__NET__NETWORK__INIT;
+	char id[BOX_SHORT_LEN + 1];
+	uint8_t ip[4];
+
+	if (!names)
+		return err_set(e, ENOMEM, "out of memory");
+	lan.n_names = put_names(names, id, who);
+	lan.names = names;
+	lan.id = (char *)(uintptr_t)net->id;
+	lan.subnet = (ProtobufCBinaryData){ sizeof(net->subnet),
+					    (uint8_t *)(uintptr_t)net->subnet };
+	lan.prefix = net->prefix;
+	if (who->ip && inet_pton(AF_INET, who->ip, ip) == 1)
+		lan.address = (ProtobufCBinaryData){ sizeof(ip), ip };
+	return join(n, net, &lan, at, tap, e);
+}
+
+static struct netinfo_late *entry(struct boxnet *n, const char *network)
+{
+	return (struct netinfo_late *)(uintptr_t)netinfo_find(&n->info,
+							      network);
+}
+
+struct netinfo_late *netlate_join(struct boxnet *n, const char *network,
+				  const struct netlate_who *who, int *tap,
+				  struct err *e)
+{
+	struct netinfo_late *at = entry(n, "");
+	struct network net;
+	int r;
+
+	if (network_get(network, &net, e) < 0)
+		return NULL;
 	r = may_join(n, &net, e);
 	if (r == 0)
-		r = join(n, &net, names, count, who,
-			 (struct netinfo_late *)(uintptr_t)netinfo_find(
-				 &n->info, ""),
-			 e);
+		r = join_as(n, &net, who, at, tap, e);
 	network_fini(&net);
-	return r;
+	return r < 0 ? NULL : at;
+}
+
+struct netinfo_late *netlate_find(struct boxnet *n, const char *network,
+				  struct err *e)
+{
+	struct netinfo_late *at = entry(n, network);
+
+	if (strcmp(n->info.network, network) == 0) {
+		err_set(e, EBUSY,
+			"network %s is the one that it was started on, "
+			"and ends with it",
+			network);
+		return NULL;
+	}
+	if (!at || !*network) {
+		err_set(e, ENOENT, "it is not on network %s", network);
+		return NULL;
+	}
+	return at;
 }
 
 int netlate_leave(struct boxnet *n, const char *network, struct err *e)
 {
-	struct netinfo_late *at =
-		(struct netinfo_late *)(uintptr_t)netinfo_find(&n->info,
-							       network);
-	struct helper h = HELPER_INIT;
-	Vial__Net__Request r;
-	Vial__Net__Late late;
+	struct netinfo_late *at = netlate_find(n, network, e);
 	struct network net;
-	int done;
+	int r;
 
-	if (strcmp(n->info.network, network) == 0)
-		return err_set(e, EBUSY,
-			       "network %s is the one that it was started on, "
-			       "and ends with it",
-			       network);
-	if (!at || !*network)
-		return err_set(e, ENOENT, "it is not on network %s", network);
-	if (network_get(network, &net, e) < 0)
+	if (!at || network_get(network, &net, e) < 0)
 		return -e->code;
-	put_late(&r, &late, n, at);
-	done = ask_helper(&h, "leave", &r, e);
-	helper_fini(&h);
+	r = undo(n, at, e);
 	/* The link is gone: nobody may believe that it is still there. */
-	if (done == 0)
-		done = tell(n, net.id, -1, NULL, e);
-	if (done == 0)
+	if (r == 0)
+		r = tell(n, net.id, -1, NULL, e);
+	if (r == 0)
 		*at = (struct netinfo_late){ .prefix = 0 };
 	network_fini(&net);
-	return done;
+	return r;
 }

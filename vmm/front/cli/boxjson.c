@@ -338,21 +338,25 @@ static json_t *config(const struct box_info *info, const struct spec *s)
 
 /* ---- NetworkSettings ---- */
 
-/* Those that it joined while it ran: the same guest, by another address. */
+/* Those that it joined while it ran, each by an interface of its own. */
 static void add_late(json_t *all, const struct netinfo *n)
 {
-	char address[NETINFO_TEXT];
+	char address[NETINFO_TEXT], gateway[NETINFO_TEXT], mac[NETINFO_TEXT];
 
-	for (size_t i = 0; i < NETINFO_LATE; i++)
-		if (*n->late[i].network)
-			json_object_set_new(
-				all, n->late[i].network,
-				json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress",
-					  netinfo_dotted(n->late[i].address,
-							 address),
-					  "Gateway", "", "IPPrefixLen",
-					  (int)n->late[i].prefix, "MacAddress",
-					  "", "Aliases"));
+	for (size_t i = 0; i < NETINFO_LATE; i++) {
+		const struct netinfo_late *l = &n->late[i];
+
+		if (!*l->network)
+			continue;
+		json_object_set_new(
+			all, l->network,
+			json_pack("{s:s s:s s:i s:s s:[]}", "IPAddress",
+				  netinfo_dotted(l->address, address),
+				  "Gateway",
+				  netinfo_dotted(l->gateway, gateway),
+				  "IPPrefixLen", (int)l->prefix, "MacAddress",
+				  netinfo_mac(l->mac, mac), "Aliases"));
+	}
 }
 
 /* One without a network has no address; what docker's callers ask for is there
@@ -368,7 +372,7 @@ void boxjson_network(json_t *box, const struct spec *s, const struct netinfo *n)
 	if (is) {
 		netinfo_dotted(n->guest, guest);
 		netinfo_dotted(n->gateway, gateway);
-		netinfo_mac(n, mac);
+		netinfo_mac(n->mac, mac);
 		if (n->prefix6) {
 			netinfo_colons(n->guest6, guest6);
 			netinfo_colons(n->gateway6, gateway6);

@@ -378,6 +378,18 @@ int egress_start(struct egress *eg, struct loop *l, struct err *e)
 	return 0;
 }
 
+void egress_add_guest(struct egress *eg, const struct ip *ip)
+{
+	if (eg->flows)
+		flows_add_guest(eg->flows, ip);
+}
+
+void egress_drop_guest(struct egress *eg, const struct ip *ip)
+{
+	if (eg->flows)
+		flows_drop_guest(eg->flows, ip);
+}
+
 void egress_stop(struct egress *eg)
 {
 	struct err e = { 0 };

@@ -26,8 +26,9 @@
 #include <stdint.h>
 
 #define EGRESS_TAP "vial0"
+#define EGRESS_TAPS "vial*" /* with those of networks joined later */
 #define EGRESS_UP "up0"
-#define EGRESS_PEERS "net*" /* others of the same networks (lan.h) */
+#define EGRESS_PEERS "net0" /* others of the same network (lan.h) */
 
 #define EGRESS_SERVERS 3
 #define EGRESS_HOST_ADDRS 64
@@ -84,6 +85,10 @@ int egress_start(struct egress *eg, struct loop *l, struct err *e);
 int egress_add_host(struct egress *eg, const char *name, const struct ip *ip,
 		    struct err *e);
 void egress_forget_hosts(struct egress *eg);
+/* An address that the guest has on a network it joined, and has no more: what
+ * comes from there is the guest's. */
+void egress_add_guest(struct egress *eg, const struct ip *ip);
+void egress_drop_guest(struct egress *eg, const struct ip *ip);
 /* Connections that are still there are logged as they are. */
 void egress_stop(struct egress *eg);
 void egress_free(struct egress *eg);

@@ -36,7 +36,7 @@ struct source {
 struct flows {
 	struct flows_ops ops;
 	struct loop *loop;
-	struct ip guest4, guest6;
+	struct ip guest4, guest6, later[FLOWS_LATER]; /* len 0: none */
 	struct source ended, refused;
 	struct nl_sock *dump;
 	bool open; /* connections of a dump have not ended */
@@ -92,6 +92,14 @@ static bool alive(const struct nfnl_ct *ct)
 		state == TCP_CONNTRACK_SYN_SENT2);
 }
 
+static bool is_guest(const struct flows *f, const struct ip *from)
+{
+	for (size_t i = 0; i < FLOWS_LATER; i++)
+		if (ip_equal(from, &f->later[i]))
+			return true;
+	return ip_equal(from, &f->guest4) || ip_equal(from, &f->guest6);
+}
+
 static int got_conn(struct nl_msg *msg, void *arg)
 {
 	struct flows *f = arg;
@@ -102,8 +110,7 @@ static int got_conn(struct nl_msg *msg, void *arg)
 	if (nfnlmsg_ct_parse(nlmsg_hdr(msg), &ct) < 0)
 		return NL_SKIP;
 	if (to_ip(nfnl_ct_get_src(ct, 0), &from) &&
-	    to_ip(nfnl_ct_get_dst(ct, 0), &c.ip) &&
-	    (ip_equal(&from, &f->guest4) || ip_equal(&from, &f->guest6))) {
+	    to_ip(nfnl_ct_get_dst(ct, 0), &c.ip) && is_guest(f, &from)) {
 		c.proto = nfnl_ct_get_proto(ct);
 		if (nfnl_ct_test_dst_port(ct, 0))
 			c.port = nfnl_ct_get_dst_port(ct, 0);
@@ -280,6 +287,22 @@ int flows_start(struct flows *f, struct loop *l, struct err *e)
 	    loop_add(l, &f->refused.watch, EPOLLIN, e) < 0)
 		return -e->code;
 	return 0;
+}
+
+void flows_add_guest(struct flows *f, const struct ip *ip)
+{
+	for (size_t i = 0; i < FLOWS_LATER; i++)
+		if (f->later[i].len == 0) {
+			f->later[i] = *ip;
+			return;
+		}
+}
+
+void flows_drop_guest(struct flows *f, const struct ip *ip)
+{
+	for (size_t i = 0; i < FLOWS_LATER; i++)
+		if (ip_equal(ip, &f->later[i]))
+			f->later[i] = (struct ip){ 0 };
 }
 
 void flows_rest(struct flows *f)

@@ -25,6 +25,11 @@ int flows_new(struct flows **out, const struct ip *guest4,
 	      const struct ip *guest6, unsigned group,
 	      const struct flows_ops *ops, struct err *e);
 int flows_start(struct flows *f, struct loop *l, struct err *e);
+/* A further address of the guest's, of FLOWS_LATER at most, and one that it has
+ * no more. */
+#define FLOWS_LATER 8
+void flows_add_guest(struct flows *f, const struct ip *ip);
+void flows_drop_guest(struct flows *f, const struct ip *ip);
 /* What there is to be told by now, and the connections that still are. */
 void flows_rest(struct flows *f);
 void flows_free(struct flows *f);

@@ -8,6 +8,7 @@
 #include "net/link.h"
 #include "net/netd.h"
 #include "net/nftrun.h"
+#include "net/tap.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
@@ -19,12 +20,41 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LATE_TEXT 24
 
-static void link_of(const Vial__Net__Late *l, char name[LATE_TEXT])
+/* What a box has of one network that it joined. */
+struct late {
+	const Vial__Net__Late *ask;
+	char link[LATE_TEXT], tap[LATE_TEXT];
+	struct lan lan;
+	int fd; /* of the tap; -1: none */
+};
+
+#define LATE_INIT                                                              \
+	{                                                                      \
+		.lan = LAN_INIT, .fd = -1                                      \
+	}
+
+static void name_links(struct late *l, const Vial__Net__Late *ask)
 {
-	snprintf(name, LATE_TEXT, LAN_LATER, l->link);
+	l->ask = ask;
+	snprintf(l->link, sizeof(l->link), LAN_LATER, ask->link);
+	snprintf(l->tap, sizeof(l->tap), LAN_LATER_TAP, ask->link);
+}
+
+static void late_fini(struct late *l)
+{
+	lan_fini(&l->lan);
+	if (l->fd >= 0)
+		close(take_fd(&l->fd));
+}
+
+static bool is_request(const Vial__Net__Late *l)
+{
+	return l && l->link >= 1 && l->link <= LAN_LATER_MAX &&
+	       l->mac.len == NETD_MAC;
 }
 
 static Vial__Net__Request *hear(struct chan *c, struct err *e)
@@ -34,32 +64,35 @@ static Vial__Net__Request *hear(struct chan *c, struct err *e)
 	chan_init(c, NETD_FD);
 	r = (Vial__Net__Request *)chan_recv(c, &vial__net__request__descriptor,
 					    e);
-	if (!r ||
-	    (r->late && r->late->link >= 1 && r->late->link <= LAN_LATER_MAX &&
-	     r->late->guest.len == sizeof(in_addr_t)))
+	if (!r || is_request(r->late))
 		return r;
 	vial__net__request__free_unpacked(r, NULL);
 	err_set(e, EINVAL, "not a request");
 	return NULL;
 }
 
-static void answer(struct chan *c, const struct lan *l, const struct err *why)
+static void answer(struct chan *c, const struct late *late,
+		   const struct err *why)
 {
+	const struct lan *l = &late->lan;
+	const int fds[] = { l->chan.fd, late->fd };
 	Vial__Net__Answer a = VIAL__NET__ANSWER__INIT;
 	Vial__Net__Family f = VIAL__NET__FAMILY__INIT, *all[1] = { &f };
-	in_addr_t net = htonl(l->address);
+	in_addr_t net = htonl(l->address), gateway = htonl(l->subnet + 1);
 	char text[sizeof(why->msg)];
 
 	memcpy(text, why->msg, sizeof(text));
 	a.error = (uint32_t)why->code;
 	a.message = text;
 	f.guest = (ProtobufCBinaryData){ sizeof(net), (uint8_t *)&net };
+	f.gateway =
+		(ProtobufCBinaryData){ sizeof(gateway), (uint8_t *)&gateway };
 	f.prefix = l->prefix;
 	a.families = all;
 	a.n_families = 1;
 	a.members = l->members;
-	if (passfd_send(c->fd, "", 1, &l->chan.fd,
-			why->code == 0 && l->chan.fd >= 0) == 1)
+	if (passfd_send(c->fd, "", 1, fds,
+			why->code == 0 && late->fd >= 0 ? 2 : 0) == 1)
 		chan_send(c, &a.base);
 }
 
@@ -90,111 +123,131 @@ static int run(const char *text, struct err *e)
 	return r;
 }
 
-static int translate(const Vial__Net__Late *late, const char *link,
-		     in_addr_t address, struct err *e)
+/* Nothing comes from the guest here but what is its own; where that may go is
+ * the box's rules' (policy_nft.h). */
+static int guard(const struct late *l, struct err *e)
 {
-	char text[512], mine[INET_ADDRSTRLEN], guest[INET_ADDRSTRLEN];
-	struct in_addr a = { htonl(address) };
+	const uint8_t *m = l->ask->mac.data;
+	char text[512], ip[INET_ADDRSTRLEN], mac[18];
+	struct in_addr a = { htonl(l->lan.address) };
 
-	inet_ntop(AF_INET, &a, mine, sizeof(mine));
-	inet_ntop(AF_INET, late->guest.data, guest, sizeof(guest));
+	inet_ntop(AF_INET, &a, ip, sizeof(ip));
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
+		 m[2], m[3], m[4], m[5]);
 	snprintf(text, sizeof(text),
-		 "table ip vial-%s {\n"
-		 "chain coming {\ntype nat hook prerouting priority dstnat\n"
-		 "iifname \"%s\" ip daddr %s dnat to %s\n}\n"
-		 "chain leaving {\ntype nat hook postrouting priority srcnat\n"
-		 "oifname \"%s\" snat to %s\n}\n}\n",
-		 link, link, mine, guest, link, mine);
+		 "table netdev vial-%s {\nchain guest {\n"
+		 "type filter hook ingress device \"%s\" priority -500; "
+		 "policy drop;\n"
+		 "ether saddr != %s drop\n"
+		 "arp saddr ether %s arp saddr ip { %s, 0.0.0.0 } accept\n"
+		 "ip saddr %s accept\n}\n}\n",
+		 l->link, l->tap, mac, mac, ip, ip);
 	return run(text, e);
 }
 
-/* Within the box's namespace: its end of the pair. */
-static int furnish(const Vial__Net__Late *late, const char *link,
-		   const struct lan *l, struct err *e)
+/* The network's first address is who the guest asks; nobody else has it. */
+static int furnish_tap(const struct late *l, struct nl_sock *sk, struct err *e)
 {
-	struct nl_sock *sk = link_open(e);
-	int r;
-
-	if (!sk)
+	if (link_address(sk, l->tap, l->lan.subnet + 1, 32, e) < 0 ||
+	    link_up(sk, l->tap, l->ask->mtu, e) < 0)
 		return -e->code;
-	r = link_address(sk, link, LAN_HERE, 32, e);
-	if (r == 0)
-		r = link_up(sk, link, late->mtu, e);
-	if (r == 0)
-		r = link_route(sk, link, l->subnet, l->prefix, LAN_THERE, e);
-	link_close(sk);
-	return r < 0 ? r : translate(late, link, l->address, e);
+	return link_route(sk, l->tap, l->lan.address, 32, INADDR_ANY, e);
 }
 
-static int leave(const Vial__Net__Late *late, struct err *e)
+/* Within the box's namespace: its end of the pair, and the guest's. */
+static int furnish(struct late *l, struct err *e)
 {
 	struct nl_sock *sk;
-	char link[LATE_TEXT], text[96];
 	int r;
 
-	link_of(late, link);
-	if (enter(late, e) < 0)
+	l->fd = tap_open(l->tap, e);
+	if (l->fd < 0 || guard(l, e) < 0)
 		return -e->code;
 	sk = link_open(e);
 	if (!sk)
 		return -e->code;
-	r = link_remove(sk, link, e);
+	r = link_address(sk, l->link, LAN_HERE, 32, e);
+	if (r == 0)
+		r = link_up(sk, l->link, l->ask->mtu, e);
+	if (r == 0)
+		r = link_route(sk, l->link, l->lan.subnet, l->lan.prefix,
+			       LAN_THERE, e);
+	if (r == 0)
+		r = furnish_tap(l, sk, e);
+	link_close(sk);
+	return r;
+}
+
+/* What is not there is no failure: half of it may be. */
+static int leave(const struct late *l, struct err *e)
+{
+	struct nl_sock *sk;
+	char text[128];
+	int r;
+
+	if (enter(l->ask, e) < 0)
+		return -e->code;
+	sk = link_open(e);
+	if (!sk)
+		return -e->code;
+	r = link_remove(sk, l->tap, e);
+	if (r == 0)
+		r = link_remove(sk, l->link, e);
 	link_close(sk);
 	/* One that is not there is made, so that it can be removed. */
 	snprintf(text, sizeof(text),
-		 "table ip vial-%s\ndelete table ip vial-%s\n", link, link);
+		 "table netdev vial-%s\ndelete table netdev vial-%s\n", l->link,
+		 l->link);
 	return r < 0 ? r : run(text, e);
 }
 
-static int join(const Vial__Net__Request *r, struct lan *l, struct err *e)
+static int join(const Vial__Net__Request *r, struct late *l, struct err *e)
 {
-	const Vial__Net__Late *late = r->late;
-	char link[LATE_TEXT];
+	struct lan *lan = &l->lan;
 	struct err ignored;
 
 	if (!r->network)
 		return err_set(e, EINVAL, "not a request");
-	link_of(late, link);
 	/* Before anything is made: is it the box? */
-	if (enter(late, e) < 0 || lan_join(l, r->network, e) < 0 ||
-	    host_lan(l->netns, l->address, link, late->mtu,
-		     (pid_t)late->process, e) < 0 ||
-	    enter(late, e) < 0)
+	if (enter(l->ask, e) < 0 || lan_join(lan, r->network, e) < 0 ||
+	    host_lan(lan->netns, lan->address, l->link, l->ask->mtu,
+		     (pid_t)l->ask->process, e) < 0 ||
+	    enter(l->ask, e) < 0)
 		return -e->code;
-	if (furnish(late, link, l, e) == 0)
+	if (furnish(l, e) == 0)
 		return 0;
 	/* Half of it would be in the way of the next one. */
-	leave(late, &ignored);
+	leave(l, &ignored);
+	return -e->code;
+}
+
+static int serve(bool come, struct err *e)
+{
+	struct late l = LATE_INIT;
+	struct chan c;
+	Vial__Net__Request *r = hear(&c, e);
+
+	if (r) {
+		name_links(&l, r->late);
+		if (come)
+			join(r, &l, e);
+		else
+			leave(&l, e);
+	}
+	answer(&c, &l, e);
+	late_fini(&l);
+	if (r)
+		vial__net__request__free_unpacked(r, NULL);
+	chan_fini(&c);
 	return -e->code;
 }
 
 int join_run(struct err *e)
 {
-	struct lan l = LAN_INIT;
-	struct chan c;
-	Vial__Net__Request *r = hear(&c, e);
-
-	if (r)
-		join(r, &l, e);
-	answer(&c, &l, e);
-	lan_fini(&l);
-	if (r)
-		vial__net__request__free_unpacked(r, NULL);
-	chan_fini(&c);
-	return -e->code;
+	return serve(true, e);
 }
 
 int join_leave(struct err *e)
 {
-	const struct lan none = LAN_INIT;
-	struct chan c;
-	Vial__Net__Request *r = hear(&c, e);
-
-	if (r)
-		leave(r->late, e);
-	answer(&c, &none, e);
-	if (r)
-		vial__net__request__free_unpacked(r, NULL);
-	chan_fini(&c);
-	return -e->code;
+	return serve(false, e);
 }

@@ -22,9 +22,11 @@
 #include <stdbool.h>
 
 #define LAN_LINK "net0"
-/* Of those that are joined later (join.h). */
+/* Of those that are joined later (join.h), numbered from 1. */
 #define LAN_LATER "net%u"
 #define LAN_LATER_MAX 8
+/* The tap of each of these. */
+#define LAN_LATER_TAP "vial%u"
 /* The two ends of each pair, link-local and the same everywhere. */
 #define LAN_HERE  0xa9fe0702u /* 169.254.7.2 */
 #define LAN_THERE 0xa9fe0701u /* 169.254.7.1 */

@@ -247,6 +247,7 @@ static void drop_net(struct netd *n, struct netd_net *net)
 {
 	loop_del(&n->loop, &net->watch);
 	lan_fini(&net->lan);
+	egress_drop_guest(n->egress, &net->guest);
 	*net->id = '\0';
 }
 
@@ -256,6 +257,18 @@ static struct netd_net *find_net(struct netd *n, const char *id)
 		if (strcmp(n->nets[i].id, id) == 0)
 			return &n->nets[i];
 	return NULL;
+}
+
+static void set_guest(struct netd *n, struct netd_net *net)
+{
+	const Vial__Net__Members *m = net->lan.members;
+
+	net->guest = (struct ip){ 0 };
+	if (!m || m->address.len != 4)
+		return;
+	net->guest.len = 4;
+	memcpy(net->guest.b, m->address.data, 4);
+	egress_add_guest(n->egress, &net->guest);
 }
 
 /* fd is the connection to its keeper; taken. */
@@ -270,6 +283,7 @@ static int add_net(struct netd *n, Vial__Net__Change *c, int fd, struct err *e)
 	snprintf(net->id, sizeof(net->id), "%s", c->network);
 	chan_init(&net->lan.chan, fd);
 	net->lan.members = take_ptr(&c->members);
+	set_guest(n, net);
 	if (watch_lan(n, net, e) == 0 && netd_names(n, e) == 0)
 		return 0;
 	drop_net(n, net);

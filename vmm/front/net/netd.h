@@ -68,6 +68,7 @@ struct netd_net {
 	struct netd *netd;
 	char id[65]; /* "": none */
 	struct lan lan;
+	struct ip guest; /* of one that came later: the guest's there */
 	struct watch watch;
 };
 

@@ -2,6 +2,7 @@
 #include "net/policy_nft.h"
 
 #include "base/auto.h"
+#include "net/lan.h"
 #include "net/nftrun.h"
 
 #include <errno.h>
@@ -264,19 +265,50 @@ static void put_refuse(struct text *t)
 	    POLICY_NFT_GROUP);
 }
 
-static const char hooks[] =
-	"chain input {\n"
-	"type filter hook input priority filter; policy drop;\n"
-	"iifname \"lo\" accept\n"
-	"iifname \"" EGRESS_TAP "\" goto own\n"
-	"ct state established,related accept\n"
-	"icmp type echo-request limit rate 100/second accept\n"
-	"icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
-	"nd-router-advert } accept\n}\n"
-	"chain forward {\n"
-	"type filter hook forward priority filter; policy drop;\n"
-	"iifname \"" EGRESS_TAP "\" goto outgoing\n"
-	"oifname \"" EGRESS_TAP "\" goto incoming\n}\n";
+/* "vial1" . "net1", ... */
+static void put_pairs(struct text *t, const char *from, const char *to,
+		      const char *verdict)
+{
+	put(t, "iifname . oifname { ");
+	for (unsigned i = 1; i <= LAN_LATER_MAX; i++)
+		put(t, "\"%s%u\" . \"%s%u\"%s", from, i, to, i,
+		    i < LAN_LATER_MAX ? ", " : " } ");
+	put(t, "%s\n", verdict);
+}
+
+/* Networks that are joined later have a tap each, which leads to them alone. */
+static void put_late(struct text *t)
+{
+	put(t,
+	    "chain late {\n"
+	    "ct state established,related accept\n"
+	    "ct state invalid drop\n"
+	    "ct original bytes 18446744073709551615 drop\n"
+	    "ct count over %d goto refuse\n"
+	    "accept\n}\n",
+	    POLICY_NFT_CONNS);
+}
+
+static void put_hooks(struct text *t)
+{
+	put(t, "chain input {\n"
+	       "type filter hook input priority filter; policy drop;\n"
+	       "iifname \"lo\" accept\n"
+	       "iifname \"" EGRESS_TAP "\" goto own\n"
+	       "ct state established,related accept\n"
+	       "icmp type echo-request limit rate 100/second accept\n"
+	       "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, "
+	       "nd-router-advert } accept\n"
+	       "iifname \"" EGRESS_TAPS "\" goto refuse\n}\n");
+	put(t, "chain forward {\n"
+	       "type filter hook forward priority filter; policy drop;\n"
+	       "iifname \"" EGRESS_TAP "\" goto outgoing\n");
+	put_pairs(t, "vial", "net", "goto late");
+	put(t, "iifname \"" EGRESS_TAPS "\" goto refuse\n"
+	       "oifname \"" EGRESS_TAP "\" goto incoming\n");
+	put_pairs(t, "net", "vial", "accept");
+	put(t, "}\n");
+}
 
 int policy_nft_text(const struct egress_conf *c, const struct policy *p,
 		    struct buf *out)
@@ -291,8 +323,8 @@ int policy_nft_text(const struct egress_conf *c, const struct policy *p,
 	put_own(&t, c);
 	put_incoming(&t, c);
 	put_outgoing(&t, p);
-	if (t.bad == 0)
-		t.bad = buf_append(out, hooks, sizeof(hooks) - 1);
+	put_late(&t);
+	put_hooks(&t);
 	put_resolver(&t, &c->resolver4);
 	put_resolver(&t, &c->resolver6);
 	put(&t, "}\n");

@@ -15,7 +15,10 @@
  *         else						no
  *     from the guest, to the namespace itself
  *         the resolver, echo, what IPv6 needs		yes
+ *     from the guest, by the tap of a network joined later (join.h)
+ *         to that network				yes
  *     to the guest
+ *         from the network that its tap is of		yes
  *         belongs to something, published ports	yes
  *
  * No means a reset or an ICMP message at once, and a note to the log (nflog,

@@ -125,6 +125,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	if (p->net && boxnet_plan(p->net, &net, SHIM_FD_NET)) {
 		plan.nets = nets;
 		plan.n_nets = 1;
+		plan.spare_nets = NETINFO_LATE;
 	}
 	for (size_t i = 0; i < plan.n_disks; i++) /* each, by itself */
 		plan.disks[i]->rate = &rate;

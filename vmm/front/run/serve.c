@@ -5,7 +5,7 @@
 #include "base/auto.h"
 #include "box/events.h"
 #include "box/control.h"
-#include "box/netlate.h"
+#include "run/nic.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -204,9 +204,15 @@ static void on_network(struct run *r, struct keep_client *c,
 		.naliases = m->n_aliases,
 	};
 	struct err e = { 0 };
-	int n = r->exited ? err_set(&e, ESRCH, "the command has ended")
-	      : m->leave  ? netlate_leave(&r->net, m->name, &e)
-			  : netlate_join(&r->net, m->name, &who, &e);
+	int dir = r->launch.box.dir, n;
+
+	if (!r->setup || r->exited)
+		n = err_set(&e, ESRCH, "the command does not run");
+	else if (state_is(&r->launch.info, "paused"))
+		n = err_set(&e, EBUSY, "the box is paused");
+	else
+		n = m->leave ? nic_leave(&r->net, dir, m->name, &e)
+			     : nic_join(&r->net, dir, m->name, &who, &e);
 
 	if (n == 0)
 		n = netinfo_write(&r->net.info, &r->launch.box, &e);

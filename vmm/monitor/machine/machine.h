@@ -52,7 +52,7 @@ enum machine_end {
 struct machine_conf {
 	unsigned vcpus; /* 1 to MACHINE_MAX_VCPUS */
 	uint64_t ram_bytes;
-	bool shared_ram;		  /* some device is another process's */
+	bool shared_ram; /* some device is another process's */
 	int kvm_fd, kernel_fd, initrd_fd; /* borrowed; initrd may be -1 */
 	const char *cmdline; /* behind what the machine itself needs */
 	const struct dev_conf *devs;

@@ -4,8 +4,9 @@
  * One register window of MMIO_SIZE bytes for each device. Any width, any
  * offset, any order, in every state: registers that the state does not allow
  * to change keep their value; the device never sees an access beyond its
- * configuration space. DeviceID of one that is absent is 0. QueueNotify normally never comes here (the machine
- * ties it to kick_fd in the kernel); when it does, it rings the same eventfd. */
+ * configuration space. DeviceID of one that is absent is 0. QueueNotify normally
+ * never comes here (the machine ties it to kick_fd in the kernel); when it
+ * does, it rings the same eventfd. */
 #pragma once
 
 #include "virtio/virtio.h"

@@ -25,6 +25,8 @@ static void what_is_written_is_read(void **state)
 	/* The second place: the first was left. */
 	n.late[1] = (struct netinfo_late){ .network = "other",
 					   .address = { 10, 214, 3, 9 },
+					   .gateway = { 10, 214, 3, 1 },
+					   .mac = { 6, 1, 2, 3, 4, 5 },
 					   .prefix = 24 };
 	assert_int_equal(spec_ports_add(&n.ports, "8080:80", &e), 0);
 	assert_int_equal(netinfo_write(&n, &b, &e), 0);

@@ -108,6 +108,11 @@ static void text(void **state)
 	assert_true(strstr(t, "@closed0_4 goto") < strstr(t, "@open0_4 meta"));
 	assert_non_null(strstr(t, "\"" EGRESS_UP "\" tcp dport 80 accept\n"));
 	assert_non_null(strstr(t, "\"" EGRESS_UP "\" udp dport 53 accept\n"));
+	/* The tap of a network joined later leads there, or nowhere. */
+	assert_non_null(strstr(t, "\"vial8\" . \"net8\" } goto late\n"
+				  "iifname \"vial*\" goto refuse\n"));
+	assert_non_null(strstr(t, "\"net8\" . \"vial8\" } accept\n"));
+	assert_null(strstr(t, "\"net*\""));
 	buf_fini(&out);
 	/* No room is told, not cut. */
 	buf_init(&out, 500);
