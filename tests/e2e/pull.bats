@@ -95,6 +95,10 @@ nothing_kept()
 	[ "$(sort <<<"$output")" = $'1\n2\n3' ]
 	vrun -0 vial pull -qa "$name"
 	[ "$output" = "$name" ]
+	# A list that says it goes on elsewhere goes on here.
+	vrun -0 vial pull -qa "127.0.0.1:$bad/away/x"
+	vrun -0 vial images --format '{{.Tag}}' "127.0.0.1:$bad/away/x"
+	[ "$(sort <<<"$output")" = $'1\n2\n3' ]
 	vrun -1 vial pull -a "$name:1"
 	one_line "tag can't be used"
 	vrun -1 vial pull -a "127.0.0.1:$bad/lists/x"

@@ -267,6 +267,8 @@ class Handler(BaseHTTPRequestHandler):
             at, more = 0, {"Link": f'<{self.path}>; rel="next"'}
         elif at + 1 < len(all):
             path = self.path.split("?")[0] + f"?n=1&last={all[at]}"
+            if name[0] == "away":
+                path = "http://elsewhere.invalid:1" + path
             more = {"Link": f'<{path}>; rel="next"'}
         body = {"name": "/".join(name), "tags": all[at:at + 1]}
         self.say(200, json.dumps(body).encode(), **more)

@@ -27,7 +27,6 @@ int registry_open(struct registry *r, const struct registries_place *place,
 	snprintf(r->host, sizeof(r->host), "%s",
 		 strcmp(ref->domain, "docker.io") == 0 ? "registry-1.docker.io"
 						       : ref->domain);
-	r->scheme = "https";
 	r->tries = REGISTRY_TRIES;
 	r->actions = "pull";
 	ref_print_name(ref, name);
@@ -86,37 +85,42 @@ static int log_in(struct registry *r, const char *challenge, const char *used,
 	return n;
 }
 
-/* Whether an address is the registry's own: others do not get the login. */
-static bool is_own(const struct registry *r, const char *url)
+/* False when it is another host's, which does not get the login. */
+static bool address(const struct registry *r, bool plain, const char *where,
+		    char *url, size_t size)
 {
+	const char *scheme = plain ? "http" : "https";
 	char own[320];
 
-	snprintf(own, sizeof(own), "%s://%s/", r->scheme, r->host);
+	if (*where == '/')
+		snprintf(url, size, "%s://%s%s", scheme, r->host, where);
+	else if (strstr(where, "://"))
+		snprintf(url, size, "%s", where);
+	else
+		snprintf(url, size, "%s://%s/v2/%s/%s", scheme, r->host,
+			 r->ref.path, where);
+	snprintf(own, sizeof(own), "%s://%s/", scheme, r->host);
 	return http_same_origin(own, url);
 }
 
-static int once(struct registry *r, const char *where, const char *header,
-		struct http_req *req, struct http_res *res, struct err *e)
+static int once(struct registry *r, bool plain, const char *where,
+		const char *header, struct http_req *req, struct http_res *res,
+		struct err *e)
 {
 	autofree char *authorization = current(r);
 	const char *headers[3] = { header, NULL, NULL };
 	char url[4096];
+	bool own = address(r, plain, where, url, sizeof(url));
 
-	if (strstr(where, "://"))
-		snprintf(url, sizeof(url), "%s", where);
-	else
-		snprintf(url, sizeof(url), "%s://%s/v2/%s/%s", r->scheme,
-			 r->host, r->ref.path, where);
 	/* NULL ends the list, and either may be missing. */
-	if (is_own(r, url))
+	if (own)
 		headers[header ? 1 : 0] = authorization;
 	req->url = url;
 	req->headers = headers;
 	if (http_do(&r->conf, req, res, e) < 0)
 		return -e->code;
 	/* Another host's wish to know who the user is stays one. */
-	if (res->status == 401 && *res->challenge && is_own(r, url) &&
-	    !res->away) {
+	if (res->status == 401 && *res->challenge && own && !res->away) {
 		if (log_in(r, res->challenge, authorization, e) < 0)
 			return -e->code;
 		return 1;
@@ -127,10 +131,9 @@ static int once(struct registry *r, const char *where, const char *header,
 /* Whoever allows http need not say which of the two it is. */
 static bool try_plain(struct registry *r, const struct err *e)
 {
-	if (!r->conf.plain || strcmp(r->scheme, "http") == 0 ||
-	    (e->code != EIO && e->code != EAGAIN))
+	if (!r->conf.plain || (e->code != EIO && e->code != EAGAIN))
 		return false;
-	r->scheme = "http";
+	atomic_store(&r->plain, true);
 	return true;
 }
 
@@ -185,13 +188,17 @@ static int refused(const struct registry *r, const struct http_res *res,
 int registry_ask(struct registry *r, const char *path, const char *accept,
 		 struct http_req *req, struct http_res *res, struct err *e)
 {
-	int n = once(r, path, accept, req, res, e);
+	/* Several threads may find out at once that it has to be http. */
+	bool plain = atomic_load(&r->plain);
+	int n = once(r, plain, path, accept, req, res, e);
 
-	if (n < 0 && try_plain(r, e))
-		n = once(r, path, accept, req, res, e);
+	if (n < 0 && !plain && try_plain(r, e)) {
+		plain = true;
+		n = once(r, plain, path, accept, req, res, e);
+	}
 	/* A token may have run out: twice, not forever. */
 	for (int i = 0; n == 1 && i < 2; i++)
-		n = once(r, path, accept, req, res, e);
+		n = once(r, plain, path, accept, req, res, e);
 	if (n < 0)
 		return n;
 	if (n == 1)

@@ -13,27 +13,28 @@
 #include "image/registries.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct registry {
 	struct ref ref;
 	char host[300];	    /* "registry-1.docker.io" for docker.io */
-	const char *scheme;  /* "https" or "http" */
 	const char *actions; /* "pull"; "pull,push" */
 	struct http_conf conf;
 	unsigned tries; /* in a row without a byte more */
 	struct creds creds;
 	pthread_mutex_t lock; /* of authorization */
 	char *authorization;  /* the header; NULL: none yet */
+	atomic_bool plain;    /* it is asked by http, no longer by https */
 };
 
 /* Reads what there is to be read of the user's: certificates, the login (a
  * helper may be asked for it). Nothing is sent yet. */
 int registry_open(struct registry *r, const struct registries_place *place,
 		  struct err *e);
-/* One request, with the login. where: a path below the repository, or an
- * address that the registry gave. header may be NULL. 0: an answer of success;
+/* One request, with the login. where: a path below the repository; one of the
+ * registry, from its '/' on; or an address that it gave. header may be NULL. 0: an answer of success;
  * -EAGAIN: registry_wait() and ask again, if that is below tries, which is
  * REGISTRY_TRIES when nobody says more. */
 #define REGISTRY_TRIES 6

@@ -60,11 +60,16 @@ int tags_add(json_t *all, const struct ref *name, const char *text, size_t len,
 const char *tags_next(char *link)
 {
 	char *end = *link == '<' ? strchr(link, '>') : NULL;
+	char *path = link + 1, *slash;
 
-	if (!end || end == link + 1 || !strstr(end, "rel=\"next\""))
+	if (!end || !strstr(end, "rel=\"next\""))
 		return NULL;
 	*end = '\0';
-	return link + 1;
+	/* "https://HOST/PATH" or "//HOST/PATH" */
+	slash = strchr(path, '/');
+	if (slash && slash[1] == '/' && (slash == path || slash[-1] == ':'))
+		path = strchr(slash + 2, '/');
+	return path && *path == '/' ? path : NULL;
 }
 
 /* ---- the pages ---- */
@@ -85,25 +90,23 @@ static int get(struct registry *r, const char *where, struct http_text *t,
 	}
 }
 
-/* The next page's address is mostly a path of this registry's. */
-static bool turn(const struct registry *r, struct http_res *res, char *where,
-		 size_t size)
+/* 1: there is a next page, and where. */
+static int turn(struct http_res *res, char *where, size_t size, struct err *e)
 {
 	const char *next = tags_next(res->link);
 
 	if (!next)
-		return false;
-	if (*next == '/')
-		snprintf(where, size, "%s://%s%s", r->scheme, r->host, next);
-	else
-		snprintf(where, size, "%s", next);
-	return strstr(where, "://") != NULL;
+		return 0;
+	if (strcmp(next, where) == 0)
+		return err_set(e, EPROTO, "a list of tags without an end");
+	snprintf(where, size, "%s", next);
+	return 1;
 }
 
 json_t *tags_list(struct registry *r, struct err *e)
 {
 	struct http_text t = { .max = DOC_TEXT_MAX };
-	char where[sizeof(((struct http_res *)0)->link) + 320] = "tags/list";
+	char where[sizeof(((struct http_res *)0)->link)] = "tags/list";
 	json_t *all = json_array();
 	struct http_res res;
 	int n = all ? 0 : err_set(e, ENOMEM, "out of memory");
@@ -114,11 +117,16 @@ json_t *tags_list(struct registry *r, struct err *e)
 		n = get(r, where, &t, &res, e);
 		if (n == 0 && t.len > 0)
 			n = tags_add(all, &r->ref, t.data, t.len, e);
-		if (n < 0 || json_array_size(all) == before ||
-		    !turn(r, &res, where, sizeof(where)))
+		if (n < 0 || json_array_size(all) == before)
 			break;
-		if (pages == PAGES_MAX)
-			n = err_set(e, EPROTO, "a list of tags without an end");
+		n = turn(&res, where, sizeof(where), e);
+		if (n == 0)
+			break;
+		if (n > 0)
+			n = pages < PAGES_MAX ? 0
+					      : err_set(e, EPROTO,
+							"a list of tags "
+							"without an end");
 	}
 	free(t.data);
 	if (n == 0 && json_array_size(all) == 0)

@@ -76,6 +76,10 @@ static void test_next(void **state)
 	char good[] = "</v2/b/c/tags/list?last=x&n=9>; rel=\"next\"";
 	char other[] = "</x>; rel=\"prev\"", open[] = "</x; rel=\"next\"";
 	char empty[] = "<>; rel=\"next\"", none[] = "";
+	char away[] = "<https://b.example:1/v2/t?n=9&u=a://b/c>; rel=\"next\"";
+	char short_away[] = "<//b.example/v2/t>; rel=\"next\"";
+	char host[] = "<http://b.example>; rel=\"next\"";
+	char name_only[] = "<t?last=x>; rel=\"next\"";
 
 	(void)state;
 	assert_string_equal(tags_next(good), "/v2/b/c/tags/list?last=x&n=9");
@@ -83,6 +87,11 @@ static void test_next(void **state)
 	assert_null(tags_next(open));
 	assert_null(tags_next(empty));
 	assert_null(tags_next(none));
+	/* Never another host's. */
+	assert_string_equal(tags_next(away), "/v2/t?n=9&u=a://b/c");
+	assert_string_equal(tags_next(short_away), "/v2/t");
+	assert_null(tags_next(host));
+	assert_null(tags_next(name_only));
 }
 
 int main(void)
