@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/utf8.h"
 #include "spec/signals.h"
 
 #include <assert.h>
@@ -65,9 +66,7 @@ bool report_ended(const struct report *r)
 
 void report_clean(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	utf8_clean(text);
 }
 
 void report_end(struct report *r, enum report_reason why, int status,

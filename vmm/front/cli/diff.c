@@ -1,40 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial diff: what a box has changed of its image. */
+#include "base/utf8.h"
 #include "box/create.h"
 #include "builder/changes.h"
 #include "cli/cmd.h"
 #include "cli/each.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static const struct opt opts[] = { OPT_END };
 
-/* Names are the guest's: none of them talks to a terminal. */
+/* A path, and what goes before it. */
+#define LINE_SIZE (PATH_MAX + 16)
+
+struct lines {
+	bool tty;
+	size_t len;
+	char line[LINE_SIZE];
+};
+
+/* Names are the guest's: none of them talks to a terminal. Pieces end anywhere,
+ * in the middle of a character too. */
 static int show(void *arg, const void *bytes, size_t n, struct err *e)
 {
-	const bool *tty = arg;
-	const unsigned char *p = bytes;
+	struct lines *l = arg;
+	const char *p = bytes;
 
-	for (const unsigned char *end = p + n; p < end; p++) {
-		int c = *p;
-
-		if (c == '\0')
-			c = '\n';
-		else if (*tty && (c < ' ' || c == 0x7f))
-			c = '?';
-		putchar(c);
+	for (const char *end = p + n; p < end; p++) {
+		if (*p)
+			l->line[l->len++] = *p;
+		if (*p && l->len + 1 < sizeof(l->line))
+			continue;
+		l->line[l->len] = '\0';
+		l->len = 0;
+		if (l->tty)
+			utf8_clean(l->line);
+		fputs(l->line, stdout);
+		if (!*p)
+			putchar('\n');
 	}
 	return ferror(stdout) ? err_sys(e, "standard output") : 0;
 }
 
 static int diff_box(const char *what, struct err *e)
 {
-	bool tty = isatty(STDOUT_FILENO);
+	struct lines lines = { .tty = isatty(STDOUT_FILENO) };
 	const struct changes_how how = { .form = CHANGES_LIST,
 					 .take = show,
-					 .arg = &tty };
+					 .arg = &lines };
 	struct box_info info;
 	struct spec s;
 	struct box b;

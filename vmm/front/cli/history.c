@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial history: how an image came to be. */
 #include "base/auto.h"
+#include "base/utf8.h"
 #include "cli/cmd.h"
 #include "cli/human.h"
 #include "cli/imagerow.h"
@@ -66,10 +67,13 @@ static void put_text(json_t *o, const char *field, const char *text,
 {
 	autofree char *copy = strdup(text ? text : "");
 	char cut[HUMAN_MAX];
+	size_t n;
 
-	for (char *p = copy; p && *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = ' ';
+	for (char *p = copy; p && *p; p += n) {
+		n = MAX(utf8_len(p), (size_t)1);
+		if (utf8_is_control(p, n))
+			memset(p, ' ', n);
+	}
 	if (copy)
 		put(o, field, width ? human_cut(copy, width, cut) : copy);
 }

@@ -2,6 +2,7 @@
 #include "cli/human.h"
 
 #include "base/auto.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -174,7 +175,16 @@ char *human_cut(const char *text, size_t width, char buf[HUMAN_MAX])
 	return buf;
 }
 
-/* One byte in quotes; a byte of a longer character goes as it is. */
+/* A character of several bytes, as it is if a terminal does nothing by it. */
+static void quote_long(FILE *f, const char *s, size_t n)
+{
+	if (utf8_is_control(s, n))
+		fprintf(f, "\\u%04x", (unsigned char)s[1]);
+	else
+		fwrite(s, 1, n, f);
+}
+
+/* One byte in quotes. */
 static void quote_byte(FILE *f, unsigned char c)
 {
 	static const char letters[] = "abtnvfr";
@@ -183,7 +193,7 @@ static void quote_byte(FILE *f, unsigned char c)
 		fprintf(f, "\\%c", c);
 	else if (c >= 7 && c < 14)
 		fprintf(f, "\\%c", letters[c - 7]);
-	else if (c < 32 || c == 127)
+	else if (c < 32 || c >= 127)
 		fprintf(f, "\\x%02x", c);
 	else
 		fputc(c, f);
@@ -198,8 +208,14 @@ char *human_quote(const char *text)
 	if (!f)
 		return NULL;
 	fputc('"', f);
-	for (; *text; text++)
-		quote_byte(f, (unsigned char)*text);
+	for (size_t n; *text; text += n) {
+		n = utf8_len(text);
+		if (n > 1)
+			quote_long(f, text, n);
+		else
+			quote_byte(f, (unsigned char)*text);
+		n = MAX(n, (size_t)1);
+	}
 	fputc('"', f);
 	if (fclose(f) == 0)
 		return out;

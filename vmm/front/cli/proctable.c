@@ -2,6 +2,7 @@
 #include "cli/proctable.h"
 
 #include "base/auto.h"
+#include "base/utf8.h"
 #include "cli/human.h"
 
 #include <errno.h>
@@ -343,9 +344,10 @@ static char *cell(const struct proctable *t, const struct proctable_column *c,
 		free(text);
 		return NULL;
 	}
-	for (unsigned char *s = (unsigned char *)text; *s; s++)
-		if (*s < 0x20 || *s == 0x7f)
-			*s = *s == '\n' || *s == '\t' ? ' ' : '?';
+	for (char *s = text; *s; s++)
+		if (*s == '\n' || *s == '\t')
+			*s = ' ';
+	utf8_clean(text);
 	return text;
 }
 

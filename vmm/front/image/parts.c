@@ -2,6 +2,7 @@
 #include "image/parts.h"
 
 #include "base/auto.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,9 +26,11 @@ static int leads_out(const char *path, struct err *e)
 
 static bool shows(const char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 127)
+	for (size_t n; *s; s += n) {
+		n = utf8_len(s);
+		if (n == 0 || utf8_is_control(s, n))
 			return false;
+	}
 	return true;
 }
 

@@ -279,11 +279,22 @@ static void json_has_it_all(void **state)
 	unlink(name);
 }
 
+/* What the guest says does nothing to a terminal, in no encoding. */
+static void words_of_the_guest_are_text(void **state)
+{
+	(void)state;
+	report_end(&r, REPORT_ERROR, 1, "%s",
+		   "\x1b[2J \xc2\x9b"
+		   "2J \x9b ok");
+	assert_string_equal(r.message, "?[2J ??2J ? ok");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		T(own_status),
+		T(words_of_the_guest_are_text),
 		T(a_signal),
 		T(a_closed_pipe_is_quiet),
 		T(a_timeout),

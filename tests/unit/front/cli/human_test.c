@@ -81,6 +81,7 @@ static void times(void **state)
 static void ids_and_commands(void **state)
 {
 	autofree char *quoted = human_quote("a\tb\x01");
+	autofree char *high = human_quote("\xc3\xa9\xc2\x9b\x9b\xe2\x82");
 
 	(void)state;
 	assert_string_equal(human_id("sha256:0123456789abcdef", buf),
@@ -96,6 +97,7 @@ static void ids_and_commands(void **state)
 	assert_string_equal(human_command("say \"x\\\"\n", buf),
 			    "\"say \\\"x\\\\\\\"\\n\"");
 	assert_string_equal(quoted, "\"a\\tb\\x01\"");
+	assert_string_equal(high, "\"\xc3\xa9\\u009b\\x9b\\xe2\\x82\"");
 	assert_string_equal(human_cut("abc", 2, buf), "a…");
 	assert_string_equal(human_cut("", 5, buf), "");
 }
