@@ -162,7 +162,7 @@ left()
 	vrun -0 net run -d --name db --hostname db --network ci "$IMAGE" \
 		sh -c "$web"
 	vrun -0 net run -d --name job --hostname job --network nat --privileged \
-		"$IMAGE" sh -c "$web"
+		--egress-log egress.log "$IMAGE" sh -c "$web"
 	vrun -0 net exec job sh -c 'nslookup db >/dev/null 2>&1 || echo unknown'
 	[ "$output" = unknown ]
 	for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -181,11 +181,27 @@ left()
 	done
 	vrun -1 net network disconnect ci job
 	one_line 'box job' 'not on network ci'
+	# A guest that does not do its part: it has no interface, or a dead one.
+	vrun -0 net exec job mount -t tmpfs none /sys
+	vrun -1 net network connect ci job
+	one_line 'box job' 'the guest refuses' /sys
+	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}}{{end}}' ci
+	[ "$output" = db ]
+	vrun -0 net exec job umount /sys
+	vrun -0 net network connect ci job
+	vrun -0 net exec job mount -t tmpfs none /sys
+	vrun -0 net network disconnect ci job
+	vrun -0 net exec job sh -c "umount /sys; cat /sys/class/net/eth1/carrier
+		timeout 3 wget -qO- http://${job%.*}.2/x || echo no"
+	[ "$output" = $'0\nno' ]
 	# Whoever is on it when it ends leaves nothing either.
 	vrun -0 net network connect ci job
+	vrun -0 net exec job wget -qO- http://db/x
+	[ "$output" = 'from db' ]
 	vrun -1 net network rm ci
 	one_line 'active endpoints'
 	vrun -0 net rm -f job db
+	grep -q "\"${job%.*}.2\"" egress.log
 	vrun -0 net network rm ci
 	nothing_left
 	wait_for 15 as_it_was

@@ -60,6 +60,8 @@ static void check(struct virtio *v)
 	need(!(status & VIRTIO_S_FEATURES_OK) ||
 	     (!(v->features & ~v->offered) &&
 	      v->features & VIRTIO_F_VERSION_1));
+	need(guest_read32(v, 8) == (v->absent ? 0 : v->ops->type));
+	need(!v->absent || !virtio_live(v));
 	need(v->broken == !!(status & VIRTIO_S_NEEDS_RESET));
 	need(virtio_live(v) == (ok && !v->broken));
 	for (uint32_t off = 0; off < SEEN; off += 4)
@@ -78,6 +80,15 @@ static void check(struct virtio *v)
 	}
 }
 
+/* It comes when no driver has it, and goes at any time. */
+static void come_or_go(struct virtio *v)
+{
+	if (!v->absent)
+		virtio_vanish(v);
+	else if (v->status == 0)
+		virtio_appear(v);
+}
+
 static void step(struct virtio *v, struct bytes *b)
 {
 	static const uint8_t common[] = { 0x70, 0x70, 0x20, 0x24, 0x30, 0x38,
@@ -88,6 +99,8 @@ static void step(struct virtio *v, struct bytes *b)
 
 	switch (op & 7) {
 	case 0:
+		if (op & 8)
+			come_or_go(v);
 		mmio_kick(v);
 		break;
 	case 1: /* anything */
@@ -129,6 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		b.left -= SEED;
 	}
 	guest_reset(v);
+	if (v->absent)
+		come_or_go(v);
 	while (bytes_more(&b)) {
 		step(v, &b);
 		check(v);

@@ -20,7 +20,7 @@ struct netinfo_late {
 	uint8_t gateway[4];	    /* which it asks for the others */
 	unsigned prefix;
 	uint8_t mac[NETINFO_MAC]; /* of its interface there */
-	/* For its keeper alone: where the machine has it. */
+	/* For its keeper alone: where the machine has it; device 0: not. */
 	unsigned slot;
 	uint64_t device;
 };

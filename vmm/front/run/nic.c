@@ -80,17 +80,27 @@ int nic_join(struct boxnet *n, int boxdir, const char *network,
 	return -e->code;
 }
 
+/* Once: afterwards the slot may be another network's. */
+static void unplug(int boxdir, struct netinfo_late *at)
+{
+	struct err why;
+
+	if (!at->device)
+		return;
+	if (ask_remove_link(boxdir, PATIENCE_MS, at->device, &why) < 0)
+		log_warn("network %s: the guest keeps a dead interface: %s",
+			 at->network, why.msg);
+	if (control_unplug(boxdir, at->slot, &why) < 0)
+		log_warn("network %s: %s", at->network, why.msg);
+	at->device = 0;
+}
+
 int nic_leave(struct boxnet *n, int boxdir, const char *network, struct err *e)
 {
-	const struct netinfo_late *at = netlate_find(n, network, e);
-	struct err why;
+	struct netinfo_late *at = netlate_find(n, network, e);
 
 	if (!at)
 		return -e->code;
-	if (ask_remove_link(boxdir, PATIENCE_MS, at->device, &why) < 0)
-		log_warn("network %s: the guest keeps a dead interface: %s",
-			 network, why.msg);
-	if (control_unplug(boxdir, at->slot, &why) < 0)
-		log_warn("network %s: %s", network, why.msg);
+	unplug(boxdir, at);
 	return netlate_leave(n, network, e);
 }

@@ -2,6 +2,8 @@
 /* A tap that comes and goes, and a driver that does what it likes meanwhile. */
 #include "tests/unit/monitor/dev/net_rig.h"
 
+#include "virtio/view.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
@@ -224,6 +226,29 @@ static void frames_that_wait_are_lost(void **state)
 	works(b);
 }
 
+/* Registers that the guest reads by itself follow (view.h). */
+static void the_page_follows(void **state)
+{
+	static _Alignas(MMIO_SIZE) uint32_t page[MMIO_SIZE / 4];
+	struct bench *b = *state;
+
+	view_open(b->v, page);
+	assert_int_equal(page[DEVICE_ID / 4], 0);
+	assert_int_equal(plug(b, 0), 0);
+	assert_int_equal(page[DEVICE_ID / 4], 1);
+	assert_memory_equal(&page[CONFIG / 4], our_mac, sizeof(our_mac));
+	drive(b);
+	net_unplug(b->v);
+	assert_int_equal(page[DEVICE_ID / 4], 0);
+	assert_true(page[STATUS / 4] & VIRTIO_S_NEEDS_RESET);
+	guest_reset(b->v);
+	assert_int_equal(page[STATUS / 4], 0);
+	assert_int_equal(plug(b, 0), 0);
+	net_unplug(b->v);
+	assert_int_equal(page[DEVICE_ID / 4], 0);
+	assert_int_equal(page[CONFIG / 4], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +257,7 @@ int main(void)
 		TEST(it_comes_and_goes, empty),
 		TEST(who_holds_on_holds_nothing, empty),
 		TEST(gone_while_a_driver_comes, empty),
+		TEST(the_page_follows, empty),
 		TEST(frames_that_wait_are_lost, empty),
 	};
 
