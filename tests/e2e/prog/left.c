@@ -168,9 +168,10 @@ static int add_path(const char *path, const struct stat *st, int type,
 
 	(void)st;
 	(void)type;
-	/* The folder of all boxes and its lock stay, and what was told of
-	 * them. */
+	/* The folders of all boxes and of networks stay, a lock, and what was
+	 * told of boxes. */
 	if (at->level > 0 && strcmp(base, "boxes") != 0 &&
+	    !(at->level == 1 && strcmp(base, "net") == 0) &&
 	    strcmp(base, ".lock") != 0 && strcmp(base, "events") != 0)
 		add(path);
 	return 0;

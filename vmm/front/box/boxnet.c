@@ -133,16 +133,12 @@ static int start_network(struct boxnet *n, const struct spec *s,
 	struct netd_lan lan = { .net = &net, .name = name };
 	int r;
 
-	if (geteuid() != 0)
-		return err_set(e, EPERM,
-			       "network %s: networks of several boxes are for "
-			       "root",
-			       what);
 	r = box ? of_box(what + strlen(BOX_OF), &net, e)
 		: network_get(what, &net, e);
 	if (r < 0)
 		return r;
-	snprintf(n->info.mode, sizeof(n->info.mode), "nat");
+	snprintf(n->info.mode, sizeof(n->info.mode), "%s",
+		 geteuid() == 0 ? "nat" : "user");
 	r = netd_start(n, s, &lan, b->id, log, e);
 	if (r < 0)
 		err_wrap(e, "network %s", net.name);

@@ -7,7 +7,7 @@
  *            the host allows it; when it allows neither, none and a warning
  *     nat    a network namespace, and rules of the host's (root)
  *     user   a network namespace, and pasta, without rights
- *     NAME   nat, and a network of several boxes (network.h)
+ *     NAME   nat for root and user for others, and a network of several boxes (network.h)
  *
  * vial-netd makes and holds it (net/netd.h): it is started here, answers when
  * all is there, and ends when its socket does, so with the keeper. */

@@ -92,7 +92,7 @@ struct request {
 	Vial__Net__Port *port, **ports;
 	Vial__Net__Network lan;
 	uint32_t *exposed;
-	char **names, short_id[BOX_SHORT_LEN + 1];
+	char **names, short_id[BOX_SHORT_LEN + 1], folder[PATH_MAX];
 	uint8_t ip[4];
 };
 
@@ -175,6 +175,8 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 
 	r.m.generation = 1;
 	r.m.id = (char *)(uintptr_t)id;
+	where_net(r.folder);
+	r.m.folder = r.folder;
 	r.m.mode = strcmp(n->info.mode, "nat") == 0 ? VIAL__NET__MODE__NAT
 						    : VIAL__NET__MODE__USER;
 	r.m.mac.data = (uint8_t *)(uintptr_t)n->info.mac;

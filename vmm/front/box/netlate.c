@@ -6,6 +6,7 @@
 #include "box/netd.h"
 #include "box/netegress.h"
 #include "box/network.h"
+#include "box/where.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
@@ -46,14 +47,67 @@ static void helper_fini(struct helper *h)
 		vial__net__answer__free_unpacked(h->said, NULL);
 }
 
-static int ask_helper(struct helper *h, const char *how, Vial__Net__Request *r,
-		      struct err *e)
+/* The box's own vial-netd, from whom nothing is on its way. */
+static int say(const struct boxnet *n, const Vial__Net__Change *m, int fd,
+	       int *fds, size_t nfds, struct err *e)
+{
+	Vial__Net__Answer *said = NULL;
+	struct chan c;
+	int r;
+
+	chan_init(&c, n->sock);
+	r = (int)passfd_send(n->sock, "", 1, &fd, fd >= 0);
+	r = r == 1 ? chan_send(&c, &m->base) : r;
+	if (r < 0)
+		err_set(e, -r, "vial-netd: %s", strerror(-r));
+	else
+		r = netd_hear(n->sock, &c, fds, nfds, &said, e);
+	if (said)
+		vial__net__answer__free_unpacked(said, NULL);
+	chan_fini(&c);
+	return r;
+}
+
+static int tell(const struct boxnet *n, const char *network, int lan,
+		Vial__Net__Members *members, struct err *e)
+{
+	Vial__Net__Change m = VIAL__NET__CHANGE__INIT;
+
+	m.network = (char *)(uintptr_t)network;
+	m.members = members;
+	return say(n, &m, lan, NULL, 0, e);
+}
+
+/* Those of the box, which nobody has for longer than it takes. */
+static int put_namespaces(const struct boxnet *n, const struct helper *h,
+			  struct err *e)
+{
+	Vial__Net__Change m = VIAL__NET__CHANGE__INIT;
+	int fds[2] = { -1, -1 }, r;
+
+	m.namespaces = true;
+	r = say(n, &m, -1, fds, ARRAY_LEN(fds), e);
+	if (r == 0 && passfd_send(h->sock, "", 1, fds,
+				  (fds[0] >= 0) + (fds[1] >= 0)) != 1)
+		r = err_set(e, EPIPE, "vial-netd has ended");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r;
+}
+
+static int ask_helper(const struct boxnet *b, struct helper *h, const char *how,
+		      Vial__Net__Request *r, struct err *e)
 {
 	const struct netegress none = { .log = -1, .record = -1 };
+	char folder[PATH_MAX];
 	struct chan c;
 	int n;
 
-	if (netd_spawn(how, -1, &none, &h->pid, &h->sock, e) < 0)
+	where_net(folder);
+	r->folder = folder;
+	if (netd_spawn(how, -1, &none, &h->pid, &h->sock, e) < 0 ||
+	    put_namespaces(b, h, e) < 0)
 		return -e->code;
 	chan_init(&c, h->sock);
 	n = chan_send(&c, &r->base);
@@ -64,30 +118,6 @@ static int ask_helper(struct helper *h, const char *how, Vial__Net__Request *r,
 			      e);
 	chan_fini(&c);
 	return n;
-}
-
-/* The box's own vial-netd, from whom nothing is on its way. */
-static int tell(const struct boxnet *n, const char *network, int lan,
-		Vial__Net__Members *members, struct err *e)
-{
-	Vial__Net__Change m = VIAL__NET__CHANGE__INIT;
-	Vial__Net__Answer *said = NULL;
-	struct chan c;
-	int r;
-
-	m.network = (char *)(uintptr_t)network;
-	m.members = members;
-	chan_init(&c, n->sock);
-	r = (int)passfd_send(n->sock, "", 1, &lan, lan >= 0);
-	r = r == 1 ? chan_send(&c, &m.base) : r;
-	if (r < 0)
-		err_set(e, -r, "vial-netd: %s", strerror(-r));
-	else
-		r = netd_hear(n->sock, &c, NULL, 0, &said, e);
-	if (said)
-		vial__net__answer__free_unpacked(said, NULL);
-	chan_fini(&c);
-	return r;
 }
 
 static void put_late(Vial__Net__Request *r, Vial__Net__Late *l,
@@ -117,7 +147,7 @@ static int undo(struct boxnet *n, struct netinfo_late *at, struct err *e)
 	int done;
 
 	put_late(&r, &late, n, at);
-	done = ask_helper(&h, "leave", &r, e);
+	done = ask_helper(n, &h, "leave", &r, e);
 	helper_fini(&h);
 	return done;
 }
@@ -153,7 +183,7 @@ static int join(struct boxnet *n, const struct network *net,
 
 	put_late(&r, &late, n, at);
 	r.network = lan;
-	done = ask_helper(&h, "join", &r, e);
+	done = ask_helper(n, &h, "join", &r, e);
 	if (done == 0)
 		done = take(&h, at, e);
 	if (done == 0)
@@ -174,12 +204,10 @@ static int join(struct boxnet *n, const struct network *net,
 static int may_join(const struct boxnet *n, const struct network *net,
 		    struct err *e)
 {
-	if (!boxnet_is(n) || strcmp(n->info.mode, "nat") != 0)
-		return err_set(
-			e, EINVAL,
-			"its network is %s: only boxes with nat, or with "
-			"a network of several boxes, join another",
-			n->info.mode);
+	if (!boxnet_is(n))
+		return err_set(e, EINVAL,
+			       "its network is none: who has no interface "
+			       "joins nothing");
 	if (strcmp(n->info.network, net->name) == 0 ||
 	    netinfo_find(&n->info, net->name))
 		return err_set(e, EEXIST, "it is on network %s already",

@@ -26,6 +26,9 @@
 /* 10.214.0.0/16, in pieces of 256 addresses */
 #define POOL 0x0ad60000u
 #define POOL_PIECES 256
+/* 10.0.2.0/23, of every box by pasta */
+#define OWN 0x0a000200u
+#define OWN_PREFIX 23
 #define ROUTES_MAX (4u << 20)
 
 int network_name_check(const char *name, struct err *e)
@@ -270,6 +273,11 @@ static int take_subnet(struct network *n, const char *text, struct err *e)
 		return err_set(e, EINVAL,
 			       "'%s' is not a subnet such as 10.1.2.0/24",
 			       text);
+	if (overlap(number(raw), prefix, OWN, OWN_PREFIX))
+		return err_set(e, EADDRINUSE,
+			       "%s: 10.0.2.0/23 is what boxes without root "
+			       "have to themselves",
+			       text);
 	if (host_has(number(raw), prefix))
 		return err_set(e, EADDRINUSE,
 			       "%s: a route of the host leads there", text);
@@ -338,7 +346,8 @@ int network_create(struct network *n, const char *subnet, struct err *e)
 
 int network_remove(const struct network *n, struct err *e)
 {
-	char file[NETWORK_NAME_MAX + sizeof(SUFFIX)], path[64];
+	char file[NETWORK_NAME_MAX + sizeof(SUFFIX)];
+	char folder[PATH_MAX], path[PATH_MAX + 32];
 	autoclose int top = where_folder("networks", e);
 
 	if (top < 0)
@@ -347,9 +356,11 @@ int network_remove(const struct network *n, struct err *e)
 	if (unlinkat(top, file, 0) < 0)
 		return err_sys(e, "network %s", n->name);
 	/* By which boxes have met; nobody does any more. */
-	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s", n->id);
-	unlink(path);
-	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s.lock", n->id);
+	if (geteuid() == 0)
+		snprintf(folder, sizeof(folder), "%s", POOL_DIR);
+	else
+		where_net(folder);
+	snprintf(path, sizeof(path), "%.*s/lan-%.16s", PATH_MAX, folder, n->id);
 	unlink(path);
 	return 0;
 }

@@ -65,10 +65,31 @@ static int boxes_below(char *base, struct err *e)
 	return private_dir(path, e);
 }
 
-int where_boxes(enum where_place place, struct err *e)
+static void run_base(char base[PATH_MAX])
 {
 	const char *env = getenv("VIAL_RUNDIR");
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
+
+	if (env && *env)
+		snprintf(base, PATH_MAX, "%s", env);
+	else if (geteuid() == 0)
+		snprintf(base, PATH_MAX, "/run/vial");
+	else if (xdg && *xdg == '/')
+		snprintf(base, PATH_MAX, "%s/vial", xdg);
+	else
+		snprintf(base, PATH_MAX, "/tmp/vial-%u", geteuid());
+}
+
+void where_net(char path[PATH_MAX])
+{
+	char base[PATH_MAX];
+
+	run_base(base);
+	snprintf(path, PATH_MAX, "%.*s/net", PATH_MAX - 8, base);
+}
+
+int where_boxes(enum where_place place, struct err *e)
+{
 	char base[PATH_MAX];
 
 	if (place == WHERE_KEPT) {
@@ -78,14 +99,7 @@ int where_boxes(enum where_place place, struct err *e)
 		snprintf(path, sizeof(path), "%s/boxes", base);
 		return fd < 0 ? fd : private_dir(path, e);
 	}
-	if (env && *env)
-		snprintf(base, sizeof(base), "%s", env);
-	else if (geteuid() == 0)
-		snprintf(base, sizeof(base), "/run/vial");
-	else if (xdg && *xdg == '/')
-		snprintf(base, sizeof(base), "%s/vial", xdg);
-	else
-		snprintf(base, sizeof(base), "/tmp/vial-%u", geteuid());
+	run_base(base);
 	return boxes_below(base, e);
 }
 

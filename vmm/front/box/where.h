@@ -16,6 +16,10 @@ enum where_place { WHERE_BRIEF, WHERE_KEPT, WHERE_NPLACES };
  * followed by "/boxes". */
 int where_boxes(enum where_place place, struct err *e);
 
+/* Where an ordinary user's boxes meet who keeps their networks (net/meet.h),
+ * beside the first of these; vial-netd makes it. */
+void where_net(char path[PATH_MAX]);
+
 /* Where disks of boxes live while they run: VIAL_DATADIR, root: /var/lib/vial,
  * $XDG_DATA_HOME/vial, ~/.local/share/vial, else /var/tmp/vial-UID. Made when missing;
  * returns a descriptor and, when path is given, the name. */

@@ -68,6 +68,13 @@ int host_lan(int lan, in_addr_t address, const char *link, unsigned mtu,
 		return -e->code;
 	snprintf(name, sizeof(name), "m%08x", address);
 	r = link_veth(sk, name, link, box, e);
+	/* Of who had the address before, was killed, and is not all gone. */
+	if (r == -EEXIST) {
+		*e = (struct err){ 0 };
+		r = link_remove(sk, name, e);
+		if (r == 0)
+			r = link_veth(sk, name, link, box, e);
+	}
 	if (r == 0)
 		r = link_address(sk, name, LAN_THERE, 32, e);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include "base/auto.h"
 #include "base/passfd.h"
+#include "jail/ids.h"
 #include "net/host.h"
 #include "net/lan.h"
 #include "net/link.h"
@@ -14,7 +15,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <sched.h>
@@ -24,17 +24,21 @@
 
 #define LATE_TEXT 24
 
+/* The namespaces of a box: its network's, and what that is below (roof.h). */
+enum { NET, ROOF, NS };
+
 /* What a box has of one network that it joined. */
 struct late {
 	const Vial__Net__Late *ask;
 	char link[LATE_TEXT], tap[LATE_TEXT];
 	struct lan lan;
-	int fd; /* of the tap; -1: none */
+	int fd;	    /* of the tap; -1: none */
+	int ns[NS]; /* the box's */
 };
 
 #define LATE_INIT                                                              \
 	{                                                                      \
-		.lan = LAN_INIT, .fd = -1                                      \
+		.lan = LAN_INIT, .fd = -1, .ns = { -1, -1 }                    \
 	}
 
 static void name_links(struct late *l, const Vial__Net__Late *ask)
@@ -49,6 +53,9 @@ static void late_fini(struct late *l)
 	lan_fini(&l->lan);
 	if (l->fd >= 0)
 		close(take_fd(&l->fd));
+	for (int i = 0; i < NS; i++)
+		if (l->ns[i] >= 0)
+			close(take_fd(&l->ns[i]));
 }
 
 static bool is_request(const Vial__Net__Late *l)
@@ -57,11 +64,13 @@ static bool is_request(const Vial__Net__Late *l)
 	       l->mac.len == NETD_MAC;
 }
 
-static Vial__Net__Request *hear(struct chan *c, struct err *e)
+static Vial__Net__Request *hear(struct chan *c, struct late *l, struct err *e)
 {
 	Vial__Net__Request *r;
+	char byte;
 
 	chan_init(c, NETD_FD);
+	passfd_recv(NETD_FD, &byte, 1, l->ns, NS);
 	r = (Vial__Net__Request *)chan_recv(c, &vial__net__request__descriptor,
 					    e);
 	if (!r || is_request(r->late))
@@ -96,15 +105,21 @@ static void answer(struct chan *c, const struct late *late,
 		chan_send(c, &a.base);
 }
 
-/* The box's namespace; whoever else has that number now has no such tap. */
-static int enter(const Vial__Net__Late *l, struct err *e)
+/* To where there are rights over the box and the network; root has them. */
+static int rise(const struct late *l, struct err *e)
 {
-	char path[64];
-	autoclose int ns = -1;
+	if (ids_choose() == IDS_OWN)
+		return 0;
+	if (l->ns[ROOF] < 0)
+		return err_set(e, EPERM,
+			       "it was started where there is no place for "
+			       "networks");
+	return roof_enter(l->ns[ROOF], e);
+}
 
-	snprintf(path, sizeof(path), "/proc/%u/ns/net", l->process);
-	ns = open(path, O_RDONLY | O_CLOEXEC);
-	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
+static int enter(const struct late *l, struct err *e)
+{
+	if (l->ns[NET] < 0 || setns(l->ns[NET], CLONE_NEWNET) < 0)
 		return err_sys(e, "enter the box's network");
 	if (if_nametoindex(HOST_TAP) == 0)
 		return err_set(e, ESRCH, "the box has ended");
@@ -185,7 +200,7 @@ static int leave(const struct late *l, struct err *e)
 	char text[128];
 	int r;
 
-	if (enter(l->ask, e) < 0)
+	if (enter(l, e) < 0)
 		return -e->code;
 	sk = link_open(e);
 	if (!sk)
@@ -201,6 +216,22 @@ static int leave(const struct late *l, struct err *e)
 	return r < 0 ? r : run(text, e);
 }
 
+/* The connection to the network's keeper is made from where we start. */
+static int reach(const Vial__Net__Request *r, struct late *l, struct err *e)
+{
+	struct lan_place at = LAN_PLACE_INIT;
+
+	if (lan_place_open(&at, r->folder, e) == 0)
+		lan_join(&l->lan, &at, r->network, e);
+	lan_place_fini(&at);
+	if (e->code == 0 && l->lan.roof >= 0 && l->ns[ROOF] >= 0 &&
+	    !roof_same(l->lan.roof, l->ns[ROOF]))
+		err_set(e, EXDEV,
+			"what held both together was killed (start the boxes "
+			"again)");
+	return e->code ? -e->code : rise(l, e);
+}
+
 static int join(const Vial__Net__Request *r, struct late *l, struct err *e)
 {
 	struct lan *lan = &l->lan;
@@ -208,11 +239,10 @@ static int join(const Vial__Net__Request *r, struct late *l, struct err *e)
 
 	if (!r->network)
 		return err_set(e, EINVAL, "not a request");
-	/* Before anything is made: is it the box? */
-	if (enter(l->ask, e) < 0 || lan_join(lan, r->network, e) < 0 ||
+	if (reach(r, l, e) < 0 ||
 	    host_lan(lan->netns, lan->address, l->link, l->ask->mtu,
 		     (pid_t)l->ask->process, e) < 0 ||
-	    enter(l->ask, e) < 0)
+	    enter(l, e) < 0)
 		return -e->code;
 	if (furnish(l, e) == 0)
 		return 0;
@@ -225,13 +255,13 @@ static int serve(bool come, struct err *e)
 {
 	struct late l = LATE_INIT;
 	struct chan c;
-	Vial__Net__Request *r = hear(&c, e);
+	Vial__Net__Request *r = hear(&c, &l, e);
 
 	if (r) {
 		name_links(&l, r->late);
 		if (come)
 			join(r, &l, e);
-		else
+		else if (rise(&l, e) == 0)
 			leave(&l, e);
 	}
 	answer(&c, &l, e);

@@ -3,125 +3,76 @@
 
 #include "base/auto.h"
 #include "base/passfd.h"
+#include "jail/ids.h"
+#include "net/meet.h"
 #include "net/pool.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define SELF "/proc/self/exe"
 #define ID_SHOWN 16
 
-/* ---- the keeper's start ---- */
-
-static void path_of(struct sockaddr_un *a, const char *id, const char *suffix)
+int lan_place_open(struct lan_place *p, const char *path, struct err *e)
 {
-	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(a->sun_path, sizeof(a->sun_path), POOL_DIR "/lan-%.*s%s",
-		 ID_SHOWN, id, suffix);
+	bool root = ids_choose() == IDS_OWN;
+
+	p->folder = meet_folder(root ? POOL_DIR : path, e);
+	if (p->folder >= 0 && (root || roof_take(&p->roof, p->folder, e) == 0))
+		return 0;
+	lan_place_fini(p);
+	return -e->code;
 }
 
-/* Not our child for long: it outlives us. */
-static void become_keeper(int listening, int lock, const char *subnet)
+void lan_place_fini(struct lan_place *p)
 {
-	char *const env[] = { NULL };
+	roof_fini(&p->roof);
+	if (p->folder >= 0)
+		close(take_fd(&p->folder));
+}
+
+static int reach(const struct lan_place *at, const char *id, const char *subnet,
+		 struct err *e)
+{
 	const char *const argv[] = { "vial-netd", "lan", subnet, NULL };
-	int l = fcntl(listening, F_DUPFD, 8), k = fcntl(lock, F_DUPFD, 8);
-	int null = open("/dev/null", O_RDWR);
-
-	if (fork() != 0)
-		_exit(0);
-	setsid();
-	if (l < 0 || k < 0 || null < 0 || dup2(null, 0) < 0 ||
-	    dup2(null, 1) < 0 || dup2(null, 2) < 0 || dup2(l, LAN_FD) < 0 ||
-	    dup2(k, LAN_LOCK_FD) < 0)
-		_exit(1);
-	syscall(SYS_close_range, LAN_LOCK_FD + 1, ~0u, 0);
-	execve(SELF, (char *const *)(uintptr_t)argv, env);
-	_exit(1);
-}
-
-/* The lock that a keeper takes before it goes must not be the one we have
- * open: locks of flock(2) are the open file's. */
-static int start_keeper(const struct sockaddr_un *a, const char *lockpath,
-			const char *subnet, struct err *e)
-{
-	autoclose int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	autoclose int lock = open(lockpath, O_RDWR | O_CLOEXEC);
-	pid_t pid;
-
-	unlink(a->sun_path);
-	if (s < 0 || lock < 0 ||
-	    bind(s, (const struct sockaddr *)a, sizeof(*a)) < 0 ||
-	    listen(s, 64) < 0)
-		return err_sys(e, "%s", a->sun_path);
-	pid = fork();
-	if (pid == 0)
-		become_keeper(s, lock, subnet);
-	if (pid < 0)
-		return err_sys(e, "start the network's keeper");
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
-}
-
-static int dial(const struct sockaddr_un *a)
-{
-	autoclose int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (s < 0 || connect(s, (const struct sockaddr *)a, sizeof(*a)) < 0)
-		return -errno;
-	return take_fd(&s);
-}
-
-/* Whoever holds the lock finds a keeper or starts one; one that is about to go
- * does not without it. */
-static int reach(const Vial__Net__Network *n, const char *subnet, struct err *e)
-{
-	struct sockaddr_un at, lockpath;
-	autoclose int lock = -1;
+	const int more[] = { at->roof.ns, at->roof.conn };
+	char name[MEET_NAME];
+	const struct meet_who who = {
+		.name = name, .argv = argv, .more = more, .nmore = 2
+	};
 	int s;
 
-	path_of(&at, n->id, "");
-	path_of(&lockpath, n->id, ".lock");
-	if (mkdir(POOL_DIR, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "make " POOL_DIR);
-	lock = open(lockpath.sun_path,
-		    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (lock < 0 || flock(lock, LOCK_EX) < 0)
-		return err_sys(e, "%s", lockpath.sun_path);
-	s = dial(&at);
-	if (s != -ECONNREFUSED && s != -ENOENT)
-		return s < 0 ? err_set(e, -s, "the network's keeper: %s",
-				       strerror(-s))
-			     : s;
-	if (start_keeper(&at, lockpath.sun_path, subnet, e) < 0)
-		return -e->code;
-	s = dial(&at);
-	return s < 0 ? err_set(e, -s, "the network's keeper: %s", strerror(-s))
-		     : s;
+	snprintf(name, sizeof(name), "lan-%.*s", ID_SHOWN, id);
+	s = meet(at->folder, &who, e);
+	return s < 0 ? err_wrap(e, "the network's keeper") : s;
 }
 
 /* ---- joining ---- */
 
+void lan_fini(struct lan *l)
+{
+	if (l->members)
+		vial__net__members__free_unpacked(take_ptr(&l->members), NULL);
+	if (l->netns >= 0)
+		close(take_fd(&l->netns));
+	if (l->roof >= 0)
+		close(take_fd(&l->roof));
+	if (l->chan.fd >= 0) {
+		close(l->chan.fd);
+		chan_fini(&l->chan);
+		l->chan.fd = -1;
+	}
+}
+
+/* The network's namespace, and the roof that it is below. */
 static int ask(struct lan *l, const Vial__Net__Network *n, struct err *e)
 {
 	Vial__Net__Join join = VIAL__NET__JOIN__INIT;
 	Vial__Net__Member me = VIAL__NET__MEMBER__INIT;
+	int r, fds[2] = { -1, -1 };
 	char byte;
-	int r;
 
 	me.address = n->address;
 	me.names = n->names;
@@ -129,7 +80,9 @@ static int ask(struct lan *l, const Vial__Net__Network *n, struct err *e)
 	join.me = &me;
 	r = chan_send(&l->chan, &join.base);
 	if (r == 0)
-		r = (int)passfd_recv(l->chan.fd, &byte, 1, &l->netns, 1);
+		r = (int)passfd_recv(l->chan.fd, &byte, 1, fds, 2);
+	l->netns = fds[0];
+	l->roof = fds[1];
 	if (r == 0)
 		r = -EPIPE;
 	return r < 0 ? err_set(e, -r, "the network's keeper: %s", strerror(-r))
@@ -161,11 +114,23 @@ static int take(struct lan *l, struct err *e)
 	return 0;
 }
 
-int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e)
+static int try(struct lan *l, const struct lan_place *at,
+	       const Vial__Net__Network *n, const char *subnet, struct err *e)
+{
+	int s = reach(at, n->id, subnet, e);
+
+	if (s < 0)
+		return s;
+	chan_init(&l->chan, s);
+	return ask(l, n, e);
+}
+
+int lan_join(struct lan *l, const struct lan_place *at,
+	     const Vial__Net__Network *n, struct err *e)
 {
 	char text[INET_ADDRSTRLEN], subnet[INET_ADDRSTRLEN + 8];
 	in_addr_t net;
-	int s;
+	int r = -EPIPE;
 
 	if (n->subnet.len != sizeof(net) || n->prefix < 8 || n->prefix > 30 ||
 	    strspn(n->id, "0123456789abcdef") < ID_SHOWN)
@@ -175,11 +140,13 @@ int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e)
 	l->prefix = n->prefix;
 	inet_ntop(AF_INET, &net, text, sizeof(text));
 	snprintf(subnet, sizeof(subnet), "%s/%u", text, n->prefix);
-	s = reach(n, subnet, e);
-	if (s < 0)
-		return s;
-	chan_init(&l->chan, s);
-	return ask(l, n, e) < 0 ? -e->code : take(l, e);
+	for (int i = 0; i < MEET_TRIES && (r == -EPIPE || r == -ECONNRESET);
+	     i++) {
+		lan_fini(l);
+		*e = (struct err){ 0 };
+		r = try(l, at, n, subnet, e);
+	}
+	return r < 0 ? r : take(l, e);
 }
 
 bool lan_news(struct lan *l, int *error)
@@ -194,17 +161,4 @@ bool lan_news(struct lan *l, int *error)
 		vial__net__members__free_unpacked(l->members, NULL);
 	l->members = (Vial__Net__Members *)m;
 	return true;
-}
-
-void lan_fini(struct lan *l)
-{
-	if (l->members)
-		vial__net__members__free_unpacked(take_ptr(&l->members), NULL);
-	if (l->netns >= 0)
-		close(take_fd(&l->netns));
-	if (l->chan.fd >= 0) {
-		close(l->chan.fd);
-		chan_fini(&l->chan);
-		l->chan.fd = -1;
-	}
 }

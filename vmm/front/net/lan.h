@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "net/addr.h"
+#include "net/roof.h"
 #include "proto/chan.h"
 #include "proto/net.pb-c.h"
 
@@ -34,6 +35,7 @@
 struct lan {
 	struct chan chan; /* to the keeper; owned */
 	int netns;	  /* the network's; -1: none */
+	int roof;	  /* what that is below (roof.h); -1: root's is not */
 	in_addr_t address, subnet;
 	unsigned prefix;
 	Vial__Net__Members *members; /* as they were told last; owned */
@@ -41,19 +43,31 @@ struct lan {
 
 #define LAN_INIT                                                               \
 	{                                                                      \
-		.chan.fd = -1, .netns = -1                                     \
+		.chan.fd = -1, .netns = -1, .roof = -1                         \
 	}
 
-/* As root. */
-int lan_join(struct lan *l, const Vial__Net__Network *n, struct err *e);
+/* Where its keeper is met, and what one that is started is to be below. */
+struct lan_place {
+	int folder; /* owned; -1: none */
+	struct roof roof;
+};
+
+#define LAN_PLACE_INIT                                                         \
+	{                                                                      \
+		.folder = -1, .roof = ROOF_INIT                                \
+	}
+
+/* path: of an ordinary user's folder; root has its own, and no roof. */
+int lan_place_open(struct lan_place *p, const char *path, struct err *e);
+void lan_place_fini(struct lan_place *p);
+
+int lan_join(struct lan *l, const struct lan_place *at,
+	     const Vial__Net__Network *n, struct err *e);
 void lan_fini(struct lan *l);
 
 /* What the keeper says becomes l->members. True: it has; false: nothing whole
  * yet, or, with *error, the end. */
 bool lan_news(struct lan *l, int *error);
 
-/* The life of a keeper (vial-netd lan): listens at LAN_FD, its lock is at
- * LAN_LOCK_FD. */
-#define LAN_FD	    3
-#define LAN_LOCK_FD 4
+/* The life of a keeper (vial-netd lan), met by meet.h. */
 int lan_keeper(const char *subnet, struct err *e);

@@ -4,10 +4,10 @@
 #include "net/lan.h"
 
 #include "base/auto.h"
-#include "base/fd.h"
 #include "base/loop.h"
 #include "base/passfd.h"
 #include "jail/caps.h"
+#include "net/meet.h"
 #include "net/netns.h"
 #include "net/seal.h"
 
@@ -17,16 +17,16 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 
-#define MEMBERS_MAX 1024
+/* No more than there may be descriptors. */
+#define MEMBERS_MAX 1000
 #define NAMES_MAX 64
 #define NAME_MAX_ 253
-/* How long one that was just started waits for the first, and one that is
- * about to go for who holds the lock. */
-#define LINGER_MS 2000
-#define AGAIN_MS 20
+/* What an ordinary user's was handed: the roof, and the connection by which
+ * it stays, which nobody looks at. */
+#define ROOF_FD	     MEET_MORE_FD
+#define ROOF_CONN_FD (MEET_MORE_FD + 1)
 
 struct keeper;
 
@@ -41,11 +41,10 @@ struct member {
 
 struct keeper {
 	struct loop loop;
-	struct watch door;
-	struct timer idle;
+	struct door door;
 	struct member *members;
-	unsigned n;
-	int netns;
+	int fds[2]; /* what members are given: the namespace, and the roof */
+	size_t nfds;
 	in_addr_t subnet;
 	unsigned prefix;
 };
@@ -106,7 +105,7 @@ static bool sane(const Vial__Net__Join *j)
 static void tell(struct keeper *k, struct member *to)
 {
 	Vial__Net__Members all = VIAL__NET__MEMBERS__INIT;
-	Vial__Net__Member **list = calloc(k->n + 1, sizeof(void *));
+	Vial__Net__Member **list = calloc(k->door.n + 1, sizeof(void *));
 
 	if (!list)
 		return;
@@ -157,7 +156,6 @@ static void drop(struct member *m)
 	while (*at != m)
 		at = &(*at)->next;
 	*at = m->next;
-	k->n--;
 	loop_del(&k->loop, &m->watch);
 	close(m->chan.fd);
 	chan_fini(&m->chan);
@@ -166,8 +164,7 @@ static void drop(struct member *m)
 	free(m);
 	if (was)
 		tell_all(k);
-	if (k->n == 0)
-		timer_set(&k->idle, AGAIN_MS);
+	door_left(&k->door);
 }
 
 static int enrol(struct member *m, struct err *e)
@@ -185,7 +182,7 @@ static int enrol(struct member *m, struct err *e)
 	/* It was theirs to free, and is ours to set for each telling. */
 	free(m->join->me->address.data);
 	m->join->me->address = (ProtobufCBinaryData){ 0, NULL };
-	if (passfd_send(m->chan.fd, "", 1, &m->k->netns, 1) < 0)
+	if (passfd_send(m->chan.fd, "", 1, m->k->fds, m->k->nfds) < 0)
 		return err_set(e, EPIPE, "gone");
 	return 0;
 }
@@ -226,19 +223,15 @@ static void member_ready(struct watch *w, uint32_t events)
 		heard(m);
 }
 
-static void door_ready(struct watch *w, uint32_t events)
+static void came(struct door *d, int fd)
 {
-	struct keeper *k = container_of(w, struct keeper, door);
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct member *m;
+	struct keeper *k = container_of(d, struct keeper, door);
+	struct member *m = calloc(1, sizeof(*m));
 	struct err e;
 
-	(void)events;
-	if (fd < 0)
-		return;
-	m = k->n < MEMBERS_MAX ? calloc(1, sizeof(*m)) : NULL;
 	if (!m) {
 		close(fd);
+		door_left(d);
 		return;
 	}
 	m->k = k;
@@ -248,45 +241,39 @@ static void door_ready(struct watch *w, uint32_t events)
 				   .ready = member_ready };
 	m->next = k->members;
 	k->members = m;
-	k->n++;
 	if (loop_add(&k->loop, &m->watch, EPOLLIN, &e) < 0)
 		drop(m);
 }
 
-/* Nobody is here; who is just coming holds the lock. */
-static void idle_fired(struct timer *t)
-{
-	struct keeper *k = container_of(t, struct keeper, idle);
-
-	if (k->n > 0)
-		return;
-	if (flock(LAN_LOCK_FD, LOCK_EX | LOCK_NB) < 0) {
-		timer_set(t, AGAIN_MS);
-		return;
-	}
-	/* And who came before that is behind the door. */
-	door_ready(&k->door, EPOLLIN);
-	if (k->n > 0)
-		flock(LAN_LOCK_FD, LOCK_UN);
-	else
-		/* Who comes next gets the lock when the door is gone. */
-		loop_stop(&k->loop);
-}
-
 /* ---- the process ---- */
+
+/* Root's is in a namespace of its own and then nobody; an ordinary user's in
+ * one that belongs to a user namespace below the roof, where it is nobody. */
+static int enter(struct keeper *k, struct err *e)
+{
+	bool below = fcntl(ROOF_FD, F_SETFD, FD_CLOEXEC) == 0;
+
+	k->nfds = below ? 2 : 1;
+	k->fds[1] = below ? ROOF_FD : -1;
+	fcntl(ROOF_CONN_FD, F_SETFD, FD_CLOEXEC);
+	if (below)
+		return roof_enter(ROOF_FD, e) < 0 ? -e->code : netns_box(e);
+	return unshare(CLONE_NEWNET) < 0 ? err_sys(e, "a network namespace")
+					 : 0;
+}
 
 static int furnish(struct keeper *k, struct err *e)
 {
-	if (unshare(CLONE_NEWNET) < 0)
-		return err_sys(e, "a network namespace");
-	k->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (k->netns < 0)
+	if (enter(k, e) < 0)
+		return -e->code;
+	k->fds[0] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (k->fds[0] < 0)
 		return err_sys(e, "a network namespace");
 	if (netns_set("ipv4/ip_forward", "1", e) < 0 ||
 	    netns_set("ipv4/conf/all/send_redirects", "0", e) < 0 ||
 	    netns_set("ipv4/conf/default/send_redirects", "0", e) < 0)
 		return -e->code;
-	if (caps_bound(e) < 0 || netns_become(e) < 0)
+	if (caps_bound(e) < 0 || (k->nfds == 1 && netns_become(e) < 0))
 		return -e->code;
 	return caps_drop(e);
 }
@@ -306,22 +293,14 @@ static int read_subnet(struct keeper *k, const char *text, struct err *e)
 
 int lan_keeper(const char *subnet, struct err *e)
 {
-	struct keeper k = { .netns = -1 };
+	struct keeper k = { .fds = { -1, -1 } };
 	int r;
 
-	k.door = (struct watch){ .fd = LAN_FD,
-				 .name = "door",
-				 .ready = door_ready };
-	fd_set_cloexec(LAN_FD, true);
-	fd_set_nonblock(LAN_FD, true);
+	k.door = (struct door){ .max = MEMBERS_MAX, .came = came };
 	if (read_subnet(&k, subnet, e) < 0 || furnish(&k, e) < 0 ||
 	    loop_init(&k.loop, NULL, e) < 0 ||
-	    timer_init(&k.idle, &k.loop, "idle", idle_fired, e) < 0 ||
-	    loop_add(&k.loop, &k.door, EPOLLIN, e) < 0)
+	    door_open(&k.door, &k.loop, e) < 0 || seal(MEET_DIR_FD, e) < 0)
 		return -e->code;
-	if (seal(e) < 0)
-		return -e->code;
-	timer_set(&k.idle, LINGER_MS);
 	r = loop_run(&k.loop);
 	while (k.members)
 		drop(k.members);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vial-netd - the network of one box, for vial; "vial-netd lan SUBNET" is the
- * keeper of one of several (lan.h), "vial-netd host" says what of the host's
+ * keeper of one of several (lan.h), "vial-netd roof" that of what lets an
+ * ordinary user have such (roof.h), "vial-netd host" says what of the host's
  * stands in the way of nat, "vial-netd join" and "leave" change the network of
  * a box that runs. */
 #include "base/log.h"
@@ -51,11 +52,10 @@ int main(int argc, char **argv)
 
 	log_init("vial-netd", LOG_WARN);
 	signal(SIGPIPE, SIG_IGN);
-	if (argc == 3 && strcmp(argv[1], "lan") == 0) {
-		if (lan_keeper(argv[2], &e) < 0)
-			log_err("%s", e.msg);
-		return e.code ? 1 : 0;
-	}
+	if (argc == 3 && strcmp(argv[1], "lan") == 0)
+		return lan_keeper(argv[2], &e) < 0;
+	if (argc == 2 && strcmp(argv[1], "roof") == 0)
+		return roof_keeper(&e) < 0;
 	if (argc == 2 && strcmp(argv[1], "host") == 0)
 		return look_at_host(&e);
 	if (!started_by_vial()) {

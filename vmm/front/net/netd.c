@@ -290,6 +290,17 @@ static int add_net(struct netd *n, Vial__Net__Change *c, int fd, struct err *e)
 	return -e->code;
 }
 
+/* To who links them with a network, and ends; nobody keeps them: without us
+ * nothing is to be in there. */
+static int give_namespaces(struct netd *n, struct err *e)
+{
+	const int fds[] = { n->netns, netd_roof(n) };
+
+	if (passfd_send(n->chan.fd, "", 1, fds, fds[1] < 0 ? 1 : 2) != 1)
+		return err_set(e, EPIPE, "gone");
+	return 0;
+}
+
 static int change(struct netd *n, int fd, struct err *e)
 {
 	Vial__Net__Change *c = (Vial__Net__Change *)chan_recv(
@@ -303,7 +314,11 @@ static int change(struct netd *n, int fd, struct err *e)
 		return -e->code;
 	}
 	net = find_net(n, c->network);
-	if (fd >= 0) {
+	if (c->namespaces) {
+		r = give_namespaces(n, e);
+		if (fd >= 0)
+			close(fd);
+	} else if (fd >= 0) {
 		r = add_net(n, c, fd, e);
 	} else {
 		if (net && *c->network)
@@ -388,7 +403,7 @@ int netd_serve(struct netd *n, struct err *e)
 	    egress_start(n->egress, &n->loop, e) < 0 ||
 	    doors_start(n->doors, &n->loop, e) < 0)
 		return -e->code;
-	if (seal(e) < 0)
+	if (seal(-1, e) < 0)
 		return -e->code;
 	r = loop_run(&n->loop);
 	egress_stop(n->egress);
@@ -408,6 +423,9 @@ void netd_fini(struct netd *n)
 	pool_give(&n->lease);
 	for (size_t i = 0; i < ARRAY_LEN(n->nets); i++)
 		lan_fini(&n->nets[i].lan);
+	lan_place_fini(&n->place);
+	if (n->netns >= 0)
+		close(n->netns);
 	if (n->pasta_watch.fd >= 0)
 		close(n->pasta_watch.fd);
 	if (n->tap >= 0)

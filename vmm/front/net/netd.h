@@ -32,6 +32,8 @@
  *     doors    those that no rule can lead on; doors_udp: datagrams
  *     seal     what is given up when all is there
  *     lan      a network of several boxes; lan_keeper: who holds it
+ *     meet     where boxes meet those who serve several of them
+ *     roof     what lets an ordinary user link namespaces
  *     join     one that comes and goes while the box runs
  *     egress   what the guest may reach, names, the log (egress.h)
  *
@@ -91,7 +93,8 @@ struct netd {
 	struct egress *egress;
 	/* The first is what it was started on, the others came later. */
 	struct netd_net nets[1 + LAN_LATER_MAX];
-	int tap;
+	struct lan_place place;
+	int tap, netns;
 	char warning[400]; /* "": none */
 };
 
@@ -101,7 +104,7 @@ struct netd {
 		.lease = POOL_LEASE_INIT, .host = HOST_INIT,                   \
 		.pasta = PASTA_INIT, .uplink = UPLINK_INIT,                    \
 		.nets = { [0 ... LAN_LATER_MAX] = { .lan = LAN_INIT } },       \
-		.tap = -1                                                      \
+		.place = LAN_PLACE_INIT, .tap = -1, .netns = -1                \
 	}
 
 /* Reads and checks the request. */
@@ -110,6 +113,8 @@ int netd_recv(struct netd *n, struct err *e);
 int netd_build(struct netd *n, struct err *e);
 /* Address and route of the way up, which has been made anew. */
 int netd_raise(struct netd *n, struct err *e);
+/* What the box's namespaces are below; -1: nothing of ours. */
+int netd_roof(const struct netd *n);
 /* All names that are answered here: those of the request and of members. */
 int netd_names(struct netd *n, struct err *e);
 /* Tells that all is there, and hands the tap out. */

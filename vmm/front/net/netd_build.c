@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,12 +63,27 @@ static unsigned host_mtu(void)
 	return MTU_USUAL;
 }
 
+/* An ordinary user's box that is on no network yet may join one later, and is
+ * there without that as well. */
+static int find_place(struct netd *n, struct err *e)
+{
+	struct err ignored;
+
+	if (n->req->network)
+		return lan_place_open(&n->place, n->req->folder, e);
+	if (*n->req->folder && ids_choose() != IDS_OWN)
+		lan_place_open(&n->place, n->req->folder, &ignored);
+	return 0;
+}
+
 /* The guest's address is then one of that network. */
 static int join(struct netd *n, struct err *e)
 {
+	if (find_place(n, e) < 0)
+		return -e->code;
 	if (!n->req->network)
 		return 0;
-	if (lan_join(&n->nets[0].lan, n->req->network, e) < 0)
+	if (lan_join(&n->nets[0].lan, &n->place, n->req->network, e) < 0)
 		return -e->code;
 	n->addr.guest = n->nets[0].lan.address;
 	n->addr.prefix = 32;
@@ -144,7 +160,7 @@ static int prepare_user(struct netd *n, struct err *e)
 	n->mtu = PASTA_MTU;
 	if (!six_missing(false))
 		six_plan(&n->addr, SIX_ALONE);
-	if (ports_hold(&n->ports, e) < 0)
+	if (join(n, e) < 0 || ports_hold(&n->ports, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < n->ports.n; i++)
 		if (pasta_has(&n->addr, &n->ports.v[i]))
@@ -224,36 +240,60 @@ static int prepare_egress(struct netd *n, struct err *e)
 	return netd_names(n, e);
 }
 
+static int start_host(struct netd *n, struct err *e)
+{
+	const struct host_job job = { .veth = is_nat(n),
+				      .link = n->link,
+				      .addr = &n->addr,
+				      .mtu = n->mtu,
+				      .lan = n->nets[0].lan.netns };
+
+	return host_fork(&n->host, &job, e);
+}
+
 static int prepare(struct netd *n, struct err *e)
 {
-	struct host_job job = {
-		.veth = is_nat(n), .link = n->link, .addr = &n->addr, .lan = -1
-	};
 	int r = is_nat(n) ? prepare_nat(n, e) : prepare_user(n, e);
 
 	if (r == 0)
 		r = prepare_egress(n, e);
-	if (r < 0)
-		return r;
-	job.mtu = n->mtu;
-	job.lan = n->nets[0].lan.netns;
-	/* Who is not root has its own rights to all that there is to do. */
-	return ids_choose() == IDS_OWN ? host_fork(&n->host, &job, e) : 0;
+	return r == 0 && ids_choose() == IDS_OWN ? start_host(n, e) : r;
 }
 
 /* ---- the namespaces ---- */
+
+int netd_roof(const struct netd *n)
+{
+	const struct lan *l = &n->nets[0].lan;
+
+	return l->roof >= 0 ? l->roof : n->place.roof.ns;
+}
+
+/* From there an ordinary user's child sees both namespaces that it links; what
+ * else there is to do, who is not root may do in the box's own. */
+static int enter_roof(struct netd *n, struct err *e)
+{
+	if (netd_roof(n) < 0)
+		return 0;
+	if (roof_enter(netd_roof(n), e) < 0)
+		return -e->code;
+	return n->nets[0].lan.netns >= 0 ? start_host(n, e) : 0;
+}
 
 static int enter(struct netd *n, struct err *e)
 {
 	pid_t self = getpid();
 
-	if (netns_become(e) < 0)
+	if (netns_become(e) < 0 || enter_roof(n, e) < 0)
 		return -e->code;
 	if (!is_nat(n) &&
 	    (netns_user(true, e) < 0 ||
 	     pasta_fork(&n->pasta, &n->addr, &n->ports, self, e) < 0))
 		return -e->code;
-	return netns_box(e);
+	if (netns_box(e) < 0)
+		return -e->code;
+	n->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return n->netns < 0 ? err_sys(e, "the box's network") : 0;
 }
 
 static int make_links(struct netd *n, struct err *e)

@@ -31,9 +31,11 @@
 /* How often it is started again, and how long it has to run to be forgiven. */
 #define AGAIN_MAX 3
 #define FORGIVE_S 60
-/* The namespaces, in the child. */
+/* In the child: the namespaces, and what it was started with. */
 #define FD_NET 3
 #define FD_USER 4
+#define FD_GO 5
+#define FD_SAID 6
 #define STR_(x) #x
 #define STR(x) STR_(x)
 
@@ -209,17 +211,25 @@ static time_t run(const struct words *w, int said)
 	return end.tv_sec - start.tv_sec;
 }
 
-static void child(struct words *w, pid_t box, int go, int said)
+/* Nothing else: when vial-netd is killed, what it had is to be gone at once. */
+static void keep(int go, int said)
 {
+	go = fcntl(go, F_DUPFD, FD_SAID + 1);
+	said = fcntl(said, F_DUPFD, FD_SAID + 1);
+	if (dup2(go, FD_GO) < 0 || dup2(said, FD_SAID) < 0)
+		_exit(1);
+	syscall(SYS_close_range, FD_SAID + 1, ~0u, 0);
+}
+
+static void child(struct words *w, pid_t box)
+{
+	const int go = FD_GO, said = FD_SAID;
 	unsigned again = 0;
 	char byte;
 
 	/* Our parent is not in this namespace; its death ends the read. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || read(go, &byte, 1) != 1)
 		_exit(0);
-	/* Out of the way of those two. */
-	go = fcntl(go, F_DUPFD, FD_USER + 1);
-	said = fcntl(said, F_DUPFD, FD_USER + 1);
 	if (hold(box) < 0) {
 		dprintf(said, "the box's namespaces: %s\n", strerror(errno));
 		_exit(1);
@@ -256,7 +266,8 @@ int pasta_fork(struct pasta *p, const struct addr_plan *a,
 	p->pid = fork();
 	if (p->pid == 0) {
 		close(go[1]);
-		child(w, box, go[0], p->said);
+		keep(go[0], p->said);
+		child(w, box);
 	}
 	close(go[0]);
 	p->go = go[1];

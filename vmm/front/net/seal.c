@@ -7,21 +7,30 @@
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Everything that the first version knows; no rule allows any of it. */
 #define FILES ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
-static int no_files(struct err *e)
+static int no_files(int folder, struct err *e)
 {
 	const struct landlock_ruleset_attr all = { .handled_access_fs = FILES };
+	const struct landlock_path_beneath_attr below = {
+		.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		.parent_fd = folder,
+	};
 	autoclose int fd =
 		(int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
 
 	if (fd < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
 		return 0;
-	if (fd < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+	if (fd < 0 ||
+	    (folder >= 0 && syscall(SYS_landlock_add_rule, fd,
+				    LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0))
+		return err_sys(e, "landlock");
+	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return err_sys(e, "landlock");
 	return 0;
 }
@@ -68,13 +77,17 @@ static int no_calls(struct err *e)
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(refused); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+				     SCMP_SYS(socket), 1,
+				     SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (r == 0)
 		r = seccomp_load(ctx);
 	if (ctx)
 		seccomp_release(ctx);
 	return r < 0 ? err_set(e, -r, "system calls: %s", strerror(-r)) : 0;
 }
 
-int seal(struct err *e)
+int seal(int folder, struct err *e)
 {
-	return no_files(e) < 0 ? -e->code : no_calls(e);
+	return no_files(folder, e) < 0 ? -e->code : no_calls(e);
 }

@@ -38,8 +38,6 @@ static int stop(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s", id);
 	unlink(path);
-	snprintf(path, sizeof(path), POOL_DIR "/lan-%.16s.lock", id);
-	unlink(path);
 	return 0;
 }
 
@@ -55,7 +53,9 @@ static int join(struct lan *l, const char *name, const uint8_t address[4],
 		unsigned prefix, struct err *e)
 {
 	Vial__Net__Network n = VIAL__NET__NETWORK__INIT;
+	static struct lan_place at = LAN_PLACE_INIT;
 	char *names[] = { (char *)(uintptr_t)name };
+	int r;
 
 	*l = (struct lan)LAN_INIT;
 	n.id = id;
@@ -67,7 +67,9 @@ static int join(struct lan *l, const char *name, const uint8_t address[4],
 		n.address =
 			(ProtobufCBinaryData){ 4,
 					       (uint8_t *)(uintptr_t)address };
-	return lan_join(l, &n, e);
+	lan_place_fini(&at);
+	r = lan_place_open(&at, NULL, e);
+	return r < 0 ? r : lan_join(l, &at, &n, e);
 }
 
 /* What is told next. */
