@@ -7,6 +7,7 @@
 #include "box/netd.h"
 #include "box/network.h"
 #include "box/netegress.h"
+#include "proto/net.pb-c.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -206,6 +207,16 @@ int boxnet_check(const struct boxnet *n, struct err *e)
 		return 0;
 	return err_set(e, ENETDOWN, "network %s: vial-netd has ended",
 		       n->info.mode);
+}
+
+int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e)
+{
+	Vial__Net__Change m = VIAL__NET__CHANGE__INIT;
+
+	if (!boxnet_is(n))
+		return err_set(e, ENETDOWN, "it has no network");
+	m.probe = port;
+	return netd_change(n->sock, &m, -1, NULL, 0, e);
 }
 
 bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd)

@@ -52,6 +52,8 @@ void boxnet_hand_on(struct boxnet *n);
 void boxnet_close(struct boxnet *n);
 /* Is there an interface? */
 bool boxnet_is(const struct boxnet *n);
+/* Fails unless a TCP port of the guest takes connections. */
+int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e);
 /* Fails when vial-netd has ended. */
 int boxnet_check(const struct boxnet *n, struct err *e);
 

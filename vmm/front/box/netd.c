@@ -91,7 +91,6 @@ struct request {
 	Vial__Net__Request m;
 	Vial__Net__Port *port, **ports;
 	Vial__Net__Network lan;
-	uint32_t *exposed;
 	char **names, short_id[BOX_SHORT_LEN + 1], folder[PATH_MAX];
 	uint8_t ip[4];
 };
@@ -113,20 +112,6 @@ static int put_ports(struct request *r, const struct spec_ports *p,
 	}
 	r->m.ports = r->ports;
 	r->m.n_ports = p->n;
-	return 0;
-}
-
-/* Whether a service is ready is seen by a connection to it. */
-static int put_exposed(struct request *r, const struct spec_ports *p,
-		       struct err *e)
-{
-	r->exposed = calloc(p->n + 1, sizeof(*r->exposed));
-	if (!r->exposed)
-		return err_set(e, ENOMEM, "out of memory");
-	for (size_t i = 0; i < p->n; i++)
-		if (!p->v[i].udp)
-			r->exposed[r->m.n_exposed++] = p->v[i].guest;
-	r->m.exposed = r->exposed;
 	return 0;
 }
 
@@ -188,8 +173,6 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	if (lan->net && put_lan(&r, &egress, s, lan, id, e) < 0)
 		return -e->code;
 	done = put_ports(&r, &s->publish, e);
-	if (done == 0)
-		done = put_exposed(&r, &s->expose, e);
 	if (done == 0) {
 		done = chan_send(c, &r.m.base);
 		if (done < 0)
@@ -198,7 +181,6 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 	free(r.port);
 	free(r.ports);
 	free(r.names);
-	free(r.exposed);
 	return done;
 }
 
@@ -228,6 +210,26 @@ int netd_hear(int sock, struct chan *c, int *fd, size_t n,
 	if ((*said)->error)
 		return err_set(e, (int)(*said)->error, "%s", (*said)->message);
 	return 0;
+}
+
+int netd_change(int sock, const Vial__Net__Change *m, int fd, int *fds,
+		size_t nfds, struct err *e)
+{
+	Vial__Net__Answer *said = NULL;
+	struct chan c;
+	int r;
+
+	chan_init(&c, sock);
+	r = (int)passfd_send(sock, "", 1, &fd, fd >= 0);
+	r = r == 1 ? chan_send(&c, &m->base) : r;
+	if (r < 0)
+		err_set(e, -r, "vial-netd: %s", strerror(-r));
+	else
+		r = netd_hear(sock, &c, fds, nfds, &said, e);
+	if (said)
+		vial__net__answer__free_unpacked(said, NULL);
+	chan_fini(&c);
+	return r;
 }
 
 static bool copy4(uint8_t to[4], const ProtobufCBinaryData *from)

@@ -33,3 +33,9 @@ typedef struct Vial__Net__Answer Vial__Net__Answer;
  * also where an error is told; n 0: nothing comes in front. */
 int netd_hear(int sock, struct chan *c, int *fd, size_t n,
 	      Vial__Net__Answer **said, struct err *e);
+
+/* The vial-netd of a box that runs, from whom nothing is on its way, is told
+ * and has answered. fd goes with it, -1: none; fds as above. */
+typedef struct Vial__Net__Change Vial__Net__Change;
+int netd_change(int sock, const Vial__Net__Change *m, int fd, int *fds,
+		size_t nfds, struct err *e);

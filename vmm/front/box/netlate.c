@@ -47,27 +47,6 @@ static void helper_fini(struct helper *h)
 		vial__net__answer__free_unpacked(h->said, NULL);
 }
 
-/* The box's own vial-netd, from whom nothing is on its way. */
-static int say(const struct boxnet *n, const Vial__Net__Change *m, int fd,
-	       int *fds, size_t nfds, struct err *e)
-{
-	Vial__Net__Answer *said = NULL;
-	struct chan c;
-	int r;
-
-	chan_init(&c, n->sock);
-	r = (int)passfd_send(n->sock, "", 1, &fd, fd >= 0);
-	r = r == 1 ? chan_send(&c, &m->base) : r;
-	if (r < 0)
-		err_set(e, -r, "vial-netd: %s", strerror(-r));
-	else
-		r = netd_hear(n->sock, &c, fds, nfds, &said, e);
-	if (said)
-		vial__net__answer__free_unpacked(said, NULL);
-	chan_fini(&c);
-	return r;
-}
-
 static int tell(const struct boxnet *n, const char *network, int lan,
 		Vial__Net__Members *members, struct err *e)
 {
@@ -75,7 +54,7 @@ static int tell(const struct boxnet *n, const char *network, int lan,
 
 	m.network = (char *)(uintptr_t)network;
 	m.members = members;
-	return say(n, &m, lan, NULL, 0, e);
+	return netd_change(n->sock, &m, lan, NULL, 0, e);
 }
 
 /* Those of the box, which nobody has for longer than it takes. */
@@ -86,7 +65,7 @@ static int put_namespaces(const struct boxnet *n, const struct helper *h,
 	int fds[2] = { -1, -1 }, r;
 
 	m.namespaces = true;
-	r = say(n, &m, -1, fds, ARRAY_LEN(fds), e);
+	r = netd_change(n->sock, &m, -1, fds, ARRAY_LEN(fds), e);
 	if (r == 0 && passfd_send(h->sock, "", 1, fds,
 				  (fds[0] >= 0) + (fds[1] >= 0)) != 1)
 		r = err_set(e, EPIPE, "vial-netd has ended");

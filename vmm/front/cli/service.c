@@ -6,28 +6,24 @@
 #include "base/log.h"
 #include "box/create.h"
 #include "box/log.h"
-#include "box/netinfo.h"
 #include "cli/boxspec.h"
+#include "run/keep.h"
 #include "run/run.h"
 #include "run/stop.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define READY_MS 120000
 #define POLL_NS 100000000
-#define CONNECT_MS 1000
 #define WORDS_MAX 64
 
 struct service {
@@ -212,27 +208,15 @@ static int first_port(const struct spec *s)
 	return 0;
 }
 
+/* It is asked from where the box's network is: the host may have no way. */
 static bool answers(const struct box *b, int port)
 {
-	autoclose int fd =
-		socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)port) };
-	struct netinfo n;
-	int error = 0;
-	socklen_t len = sizeof(error);
+	Vial__Keep__Call m = VIAL__KEEP__CALL__INIT;
+	struct err ignored;
 
-	netinfo_read(&n, b);
-	memcpy(&a.sin_addr, n.guest, sizeof(n.guest));
-	netinfo_fini(&n);
-	if (fd < 0)
-		return false;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		return true;
-	return errno == EINPROGRESS && poll(&p, 1, CONNECT_MS) == 1 &&
-	       getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
-	       error == 0;
+	m.op_case = VIAL__KEEP__CALL__OP_PROBE;
+	m.probe = (uint32_t)port;
+	return keep_ask(b->dir, &m, &ignored) == 0;
 }
 
 /* 1: it is; 0: not yet. */

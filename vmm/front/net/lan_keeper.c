@@ -41,7 +41,7 @@ struct member {
 
 struct keeper {
 	struct loop loop;
-	struct door door;
+	struct meet_door door;
 	struct member *members;
 	int fds[2]; /* what members are given: the namespace, and the roof */
 	size_t nfds;
@@ -164,7 +164,7 @@ static void drop(struct member *m)
 	free(m);
 	if (was)
 		tell_all(k);
-	door_left(&k->door);
+	meet_door_left(&k->door);
 }
 
 static int enrol(struct member *m, struct err *e)
@@ -223,7 +223,7 @@ static void member_ready(struct watch *w, uint32_t events)
 		heard(m);
 }
 
-static void came(struct door *d, int fd)
+static void came(struct meet_door *d, int fd)
 {
 	struct keeper *k = container_of(d, struct keeper, door);
 	struct member *m = calloc(1, sizeof(*m));
@@ -231,7 +231,7 @@ static void came(struct door *d, int fd)
 
 	if (!m) {
 		close(fd);
-		door_left(d);
+		meet_door_left(d);
 		return;
 	}
 	m->k = k;
@@ -296,10 +296,10 @@ int lan_keeper(const char *subnet, struct err *e)
 	struct keeper k = { .fds = { -1, -1 } };
 	int r;
 
-	k.door = (struct door){ .max = MEMBERS_MAX, .came = came };
+	k.door = (struct meet_door){ .max = MEMBERS_MAX, .came = came };
 	if (read_subnet(&k, subnet, e) < 0 || furnish(&k, e) < 0 ||
 	    loop_init(&k.loop, NULL, e) < 0 ||
-	    door_open(&k.door, &k.loop, e) < 0 || seal(MEET_DIR_FD, e) < 0)
+	    meet_door_open(&k.door, &k.loop, e) < 0 || seal(MEET_DIR_FD, e) < 0)
 		return -e->code;
 	r = loop_run(&k.loop);
 	while (k.members)

@@ -38,15 +38,15 @@ int meet(int folder, const struct meet_who *w, struct err *e);
 
 /* ---- in the process ---- */
 
-struct door {
+struct meet_door {
 	struct loop *loop;
 	struct watch watch;
 	struct timer idle;
 	unsigned n, max; /* of those who are here */
-	/* One more, whose socket it is to close; door_left() when it goes. */
-	void (*came)(struct door *d, int fd);
+	/* One more, whose socket it is to close; meet_door_left() when it goes. */
+	void (*came)(struct meet_door *d, int fd);
 };
 
 /* Until nobody is here any more the loop runs. */
-int door_open(struct door *d, struct loop *l, struct err *e);
-void door_left(struct door *d);
+int meet_door_open(struct meet_door *d, struct loop *l, struct err *e);
+void meet_door_left(struct meet_door *d);

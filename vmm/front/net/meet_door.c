@@ -21,7 +21,7 @@
 
 static void door_ready(struct watch *w, uint32_t events)
 {
-	struct door *d = container_of(w, struct door, watch);
+	struct meet_door *d = container_of(w, struct meet_door, watch);
 	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
@@ -53,7 +53,7 @@ static void unhinge(void)
 /* Nobody is here; who is just coming holds the lock. */
 static void idle_fired(struct timer *t)
 {
-	struct door *d = container_of(t, struct door, idle);
+	struct meet_door *d = container_of(t, struct meet_door, idle);
 
 	if (d->n > 0)
 		return;
@@ -72,7 +72,7 @@ static void idle_fired(struct timer *t)
 	loop_stop(d->loop);
 }
 
-int door_open(struct door *d, struct loop *l, struct err *e)
+int meet_door_open(struct meet_door *d, struct loop *l, struct err *e)
 {
 	/* It was started by another name: /proc/self/exe. */
 	prctl(PR_SET_NAME, "vial-netd");
@@ -89,7 +89,7 @@ int door_open(struct door *d, struct loop *l, struct err *e)
 	return 0;
 }
 
-void door_left(struct door *d)
+void meet_door_left(struct meet_door *d)
 {
 	d->n--;
 	if (d->n == 0)

@@ -9,12 +9,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #define ID_SHOWN 12
+#define PROBE_MS 200
 
 /* ---- the request ---- */
 
@@ -301,6 +303,31 @@ static int give_namespaces(struct netd *n, struct err *e)
 	return 0;
 }
 
+/* From the box's namespace; who is silent is waited for a moment. */
+static int probe(const struct netd *n, uint32_t port, struct err *e)
+{
+	autoclose int fd =
+		socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(n->addr.guest),
+	};
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (fd < 0)
+		return err_sys(e, "socket");
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return 0;
+	if (errno == EINPROGRESS && poll(&p, 1, PROBE_MS) == 1 &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	    error == 0)
+		return 0;
+	return err_set(e, ECONNREFUSED, "nothing answers at port %u", port);
+}
+
 static int change(struct netd *n, int fd, struct err *e)
 {
 	Vial__Net__Change *c = (Vial__Net__Change *)chan_recv(
@@ -314,8 +341,8 @@ static int change(struct netd *n, int fd, struct err *e)
 		return -e->code;
 	}
 	net = find_net(n, c->network);
-	if (c->namespaces) {
-		r = give_namespaces(n, e);
+	if (c->namespaces || c->probe) {
+		r = c->probe ? probe(n, c->probe, e) : give_namespaces(n, e);
 		if (fd >= 0)
 			close(fd);
 	} else if (fd >= 0) {

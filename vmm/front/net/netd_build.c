@@ -207,7 +207,7 @@ static int prepare_egress(struct netd *n, struct err *e)
 	struct egress_conf c = EGRESS_CONF_INIT;
 	const Vial__Net__Egress *want = n->req->egress;
 	autofree struct egress_port *ports =
-		calloc(n->ports.n + n->req->n_exposed + 1, sizeof(*ports));
+		calloc(n->ports.n + 1, sizeof(*ports));
 
 	if (!ports)
 		return err_set(e, ENOMEM, "out of memory");
@@ -216,10 +216,6 @@ static int prepare_egress(struct netd *n, struct err *e)
 						 n->ports.v[i].guest };
 	c.ports = ports;
 	c.nports = n->ports.n;
-	for (size_t i = 0; i < n->req->n_exposed; i++)
-		ports[c.nports++] = (struct egress_port){
-			.port = (uint16_t)n->req->exposed[i]
-		};
 	if (want) {
 		c.list = (const char *const *)want->rules;
 		c.nlist = want->n_rules;

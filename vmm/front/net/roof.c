@@ -75,7 +75,7 @@ bool roof_same(int ns, int other)
 
 struct giver {
 	struct loop loop;
-	struct door door;
+	struct meet_door door;
 	int ns;
 };
 
@@ -88,7 +88,7 @@ static void leave(struct guest *g)
 {
 	loop_del(&g->g->loop, &g->watch);
 	close(g->watch.fd);
-	door_left(&g->g->door);
+	meet_door_left(&g->g->door);
 	free(g);
 }
 
@@ -108,7 +108,7 @@ static bool ours(int fd)
 	       c.uid == geteuid();
 }
 
-static void came(struct door *d, int fd)
+static void came(struct meet_door *d, int fd)
 {
 	struct giver *g = container_of(d, struct giver, door);
 	struct guest *new = ours(fd) ? calloc(1, sizeof(*new)) : NULL;
@@ -116,7 +116,7 @@ static void came(struct door *d, int fd)
 
 	if (!new) {
 		close(fd);
-		door_left(d);
+		meet_door_left(d);
 		return;
 	}
 	new->g = g;
@@ -146,9 +146,9 @@ int roof_keeper(struct err *e)
 	struct giver g = { .ns = -1 };
 	int r;
 
-	g.door = (struct door){ .max = GUESTS_MAX, .came = came };
+	g.door = (struct meet_door){ .max = GUESTS_MAX, .came = came };
 	if (furnish(&g, e) < 0 || loop_init(&g.loop, NULL, e) < 0 ||
-	    door_open(&g.door, &g.loop, e) < 0 || seal(MEET_DIR_FD, e) < 0)
+	    meet_door_open(&g.door, &g.loop, e) < 0 || seal(MEET_DIR_FD, e) < 0)
 		return -e->code;
 	r = loop_run(&g.loop);
 	return r < 0 ? err_set(e, -r, "loop: %s", strerror(-r)) : 0;

@@ -219,6 +219,14 @@ static void on_network(struct run *r, struct keep_client *c,
 	keep_answer(c, n < 0 ? -n : 0, n < 0 ? e.msg : NULL);
 }
 
+static void on_probe(const struct run *r, struct keep_client *c, unsigned port)
+{
+	struct err e = { 0 };
+	int n = boxnet_probe(&r->net, port, &e);
+
+	keep_answer(c, n < 0 ? -n : 0, n < 0 ? e.msg : NULL);
+}
+
 static void called(struct keep_client *c, const Vial__Keep__Call *m)
 {
 	struct run *r = run_of(c);
@@ -257,6 +265,9 @@ static void called(struct keep_client *c, const Vial__Keep__Call *m)
 		break;
 	case VIAL__KEEP__CALL__OP_NETWORK:
 		on_network(r, c, m->network);
+		break;
+	case VIAL__KEEP__CALL__OP_PROBE:
+		on_probe(r, c, m->probe);
 		break;
 	case VIAL__KEEP__CALL__OP_WAIT:
 		c->waits = true;
