@@ -8,6 +8,7 @@
  *
  *     context      a share, read-only          /context
  *     desk         a share, read-only          /in: Dockerfile, images/
+ *     secrets      by standard input           /secrets, in memory
  *     stdout       an archive of the result    a file of ours without a name
  *     stderr       what buildah says           the user's
  *
@@ -183,7 +184,9 @@ static int build(struct build_args *a, const char *path, struct err *e)
 
 static int build_main(const struct cmd *c, int argc, char **argv)
 {
-	struct build_args a = { .desk = DESK_INIT, .cache_lock = -1 };
+	struct build_args a = { .desk = DESK_INIT,
+				.secrets_fd = -1,
+				.cache_lock = -1 };
 	struct err e = { 0 };
 	int status, r, first = cmd_parse(c, argc, argv, &a, &status);
 
@@ -196,6 +199,7 @@ static int build_main(const struct cmd *c, int argc, char **argv)
 		status = r < 0 ? cmd_error(&e) : r;
 	}
 	auto_close_(&a.cache_lock);
+	auto_close_(&a.secrets_fd);
 	desk_close(&a.desk);
 	strv_fini(&a.tags);
 	strv_fini(&a.secrets);

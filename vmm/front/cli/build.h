@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the box has them, in memory too. */
+#define BUILD_SECRETS "/secrets"
+
 struct build_args {
 	const char *file, *target, *network, *egress, *memory, *iidfile,
 		*platform;
@@ -30,6 +33,7 @@ struct build_args {
 	size_t len;
 	struct strv images;	  /* as the Dockerfile has them */
 	struct strv secret_words; /* for buildah */
+	int secrets_fd;		  /* an archive of them, in memory; -1: none */
 	char cache[64];		  /* the volume; "": there is none */
 	int cache_lock;		  /* -1: not held */
 	uint64_t cache_max;
@@ -40,7 +44,7 @@ int build_input(struct build_args *a, const char *path, struct err *e);
 /* What the Dockerfile names: pulled when it is missing, and laid out on the
  * desk. */
 int build_images(struct build_args *a, struct err *e);
-/* Lays the secrets on the desk. */
+/* Packs the secrets, for the box's standard input. */
 int build_secrets(struct build_args *a, struct err *e);
 /* One that another build uses is done without. */
 int build_cache_open(struct build_args *a, struct err *e);

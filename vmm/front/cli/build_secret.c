@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --secret: what RUN --mount=type=secret shows to one command and no image
- * keeps. It lies on the desk for the length of the build. */
+ * keeps. It goes to the box as an archive on its standard input, out of memory
+ * that ends with us: a build that is killed leaves no file of it. */
 #include "cli/build.h"
 
 #include "base/auto.h"
 #include "base/fd.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* As docker has it. */
@@ -91,33 +95,58 @@ static int add_word(struct build_args *a, const char *id, const char *file,
 	char *word;
 	int r;
 
-	if (asprintf(&word, "--secret=id=%s,src=/in/%s", id, file) < 0)
+	if (asprintf(&word, "--secret=id=%s,src=" BUILD_SECRETS "/%s", id,
+		     file) < 0)
 		return err_set(e, ENOMEM, "out of memory");
 	r = strv_add(&a->secret_words, word);
 	free(word);
 	return r < 0 ? err_set(e, ENOMEM, "out of memory") : 0;
 }
 
-/* Its value, in a file of the desk. */
-static int store(struct build_args *a, const struct secret *s, const char *name,
+static int failed(struct archive *out, struct err *e)
+{
+	const char *why = archive_error_string(out);
+
+	return err_set(e, EIO, "archive: %s", why ? why : "out of memory");
+}
+
+static int pack(struct archive *out, const char *name, const char *bytes,
+		size_t n, struct err *e)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int r = 0;
+
+	if (!entry)
+		return err_set(e, ENOMEM, "out of memory");
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, 0600);
+	archive_entry_set_size(entry, (la_int64_t)n);
+	if (archive_write_header(out, entry) < ARCHIVE_WARN ||
+	    (n > 0 && archive_write_data(out, bytes, n) != (la_ssize_t)n))
+		r = failed(out, e);
+	archive_entry_free(entry);
+	return r;
+}
+
+/* Its value, in a file of the archive. */
+static int store(struct archive *out, const struct secret *s, const char *name,
 		 struct err *e)
 {
 	autofree char *bytes = NULL;
-	autoclose int fd = -1;
 	ssize_t n = read_value(s, &bytes, e);
 	int r;
 
 	if (n < 0)
 		return (int)n;
-	fd = openat(a->desk.dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
-	r = fd < 0 ? -errno : fd_write_full(fd, bytes, (size_t)n);
+	r = pack(out, name, bytes, (size_t)n, e);
 	if (bytes)
 		explicit_bzero(bytes, (size_t)n);
-	return r < 0 ? err_set(e, -r, "%s", strerror(-r)) : 0;
+	return r;
 }
 
-static int put_one(struct build_args *a, size_t i, struct err *e)
+static int put_one(struct build_args *a, struct archive *out, size_t i,
+		   struct err *e)
 {
 	autofree char *text = strdup(a->secrets.v[i]);
 	struct secret s;
@@ -126,15 +155,36 @@ static int put_one(struct build_args *a, size_t i, struct err *e)
 	if (!text)
 		return err_set(e, ENOMEM, "out of memory");
 	snprintf(name, sizeof(name), "secret-%zu", i);
-	if (parse(text, &s, e) < 0 || store(a, &s, name, e) < 0)
+	if (parse(text, &s, e) < 0 || store(out, &s, name, e) < 0)
 		return -e->code;
 	return add_word(a, s.id, name, e);
 }
 
+static int put_all(struct build_args *a, struct archive *out, struct err *e)
+{
+	if (archive_write_set_format_ustar(out) < ARCHIVE_WARN ||
+	    archive_write_open_fd(out, a->secrets_fd) < ARCHIVE_WARN)
+		return failed(out, e);
+	for (size_t i = 0; i < a->secrets.n; i++)
+		if (put_one(a, out, i, e) < 0)
+			return -e->code;
+	if (archive_write_close(out) < ARCHIVE_WARN)
+		return failed(out, e);
+	return lseek(a->secrets_fd, 0, SEEK_SET) < 0 ? err_sys(e, "memory") : 0;
+}
+
 int build_secrets(struct build_args *a, struct err *e)
 {
-	for (size_t i = 0; i < a->secrets.n; i++)
-		if (put_one(a, i, e) < 0)
-			return err_wrap(e, "--secret");
-	return 0;
+	struct archive *out;
+	int r;
+
+	if (a->secrets.n == 0)
+		return 0;
+	a->secrets_fd = memfd_create("secrets", MFD_CLOEXEC);
+	if (a->secrets_fd < 0)
+		return err_sys(e, "--secret: memory");
+	out = archive_write_new();
+	r = out ? put_all(a, out, e) : err_set(e, ENOMEM, "out of memory");
+	archive_write_free(out);
+	return r < 0 ? err_wrap(e, "--secret") : 0;
 }

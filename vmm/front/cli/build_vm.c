@@ -26,6 +26,7 @@
 static const char script[] =
 	"set -e -o pipefail\n"
 	"exec 3>&1 1>&2\n"
+	"[ ! -d " BUILD_SECRETS " ] || tar -C " BUILD_SECRETS " -xf -\n"
 	"export TMPDIR=/var/lib/containers/tmp HOME=/root\n"
 	"mkdir -p $TMPDIR /var/tmp\n"
 	/* What a build left that was killed. */
@@ -127,6 +128,10 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 		put(v, "-v");
 		put(v, "%s:/var/lib/containers", a->cache);
 	}
+	if (a->secrets_fd >= 0) {
+		put(v, "-i");
+		put(v, "--tmpfs=" BUILD_SECRETS ":mode=0700");
+	}
 	if (put_share(v, a->desk.path, "/in", e) < 0 ||
 	    (a->context && put_share(v, a->context, "/context", e) < 0))
 		return -e->code;
@@ -149,10 +154,11 @@ static int words(const struct build_args *a, struct strv *v, struct err *e)
 	return 0;
 }
 
-static void child(struct strv *v, int out, pid_t parent)
+static void child(struct strv *v, int in, int out, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent || dup2(out, STDOUT_FILENO) < 0)
+	if (getppid() != parent || dup2(out, STDOUT_FILENO) < 0 ||
+	    (in >= 0 && dup2(in, STDIN_FILENO) < 0))
 		_exit(CMD_FAILED);
 	exit(cmd_run.run(&cmd_run, (int)v->n, v->v));
 }
@@ -170,7 +176,7 @@ int build_in_vm(struct build_args *a, int out, struct err *e)
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		child(&v, out, self);
+		child(&v, a->secrets_fd, out, self);
 	strv_fini(&v);
 	if (pid < 0)
 		return err_sys(e, "fork");
