@@ -293,6 +293,16 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/rel/tests/bench/%.o \
 	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,--gc-sections -o $@ $^ \
 		-lprotobuf-c -lpthread
 
+# Of the monitor's own parts, with the driver that tests have.
+NETPAIRS := $(B)/bench/netpairs
+bench-bins: $(NETPAIRS)
+$(NETPAIRS): $(B)/rel/tests/bench/netpairs.o $(call objs,rel,$(guest_SRC)) \
+		$(B)/rel/libmon.a $(B)/rel/libbase.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(rel_CC) $(rel_CFLAGS) -static-pie -Wl,--gc-sections -o $@ $^ \
+		-lpthread
+
 # ---- end to end -----------------------------------------------------------
 
 # What tests/e2e needs besides the programs: helpers for both sides, images,

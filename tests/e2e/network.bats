@@ -16,9 +16,10 @@ load world
 }
 
 # Out by address and by name, in by published ports, and who says what of it.
-reaches()	# MODE
+reaches()	# MODE CPUS
 {
-	vrun -0 net run -d --name job --network "$1" -p 8080:80 -p 127.0.0.1::53 \
+	vrun -0 net run -d --name job --network "$1" --cpus "$2" \
+		-p 8080:80 -p 127.0.0.1::53 \
 		-p 5353:5353/udp -p '[::1]:8090:80' -p "[$IN6]:5454:5353/udp" \
 		--expose 9 "$IMAGE" sh -c '
 		mkdir /w; echo from the guest >/w/x; cd /w; tool udp 5353 &
@@ -36,6 +37,9 @@ reaches()	# MODE
 	[ "${lines[3]}" = "$(sha256sum <"$BATS_FILE_TMPDIR/www/large")" ]
 	[ "${lines[4]}" = 'hello from the world' ]
 	[ "${lines[5]}" = "${lines[3]}" ]
+	# A pair of queues for each CPU.
+	vrun -0 net exec job sh -c 'ls -d /sys/class/net/eth0/queues/rx-* | wc -l'
+	[ "$output" = "$2" ]
 	vrun -0 net inspect -f '{{.NetworkSettings.GlobalIPv6Address}}' job
 	[[ $output == fd76:6961:6c00:*::7 ]]
 	vrun -0 net port job 53
@@ -79,11 +83,11 @@ reaches()	# MODE
 }
 
 @test "network: nat reaches servers, and is reached by published ports" {
-	reaches nat
+	reaches nat 2
 }
 
 @test "network: user reaches servers, and is reached by published ports" {
-	reaches user
+	reaches user 1
 }
 
 @test "network: a box without IPv6 is reached by it" {

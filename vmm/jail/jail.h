@@ -33,6 +33,7 @@
 enum jail_role {
 	JAIL_LOOP, /* owns devices, disk and socket I/O */
 	JAIL_VCPU, /* KVM_RUN and the machine's lock */
+	JAIL_NET,  /* a pair of a network device's queues */
 	JAIL_NROLES
 };
 
@@ -51,6 +52,7 @@ int jail_enter(struct err *e);
  *
  * JAIL_LOOP: may read, write, accept, epoll, io_uring_enter, fsync, fallocate,
  * futex, exit. JAIL_VCPU: may ioctl(KVM_RUN), futex, read, write eventfds.
+ * JAIL_NET: epoll, futex, read and write, of any descriptor that is open.
  * May not: open, socket, connect, fork, exec, PROT_EXEC, ptrace, new threads.
  *
  * A call outside the table ends the process: one line on stderr naming the

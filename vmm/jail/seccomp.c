@@ -23,13 +23,16 @@ static const struct {
 } roles[] = {
 	[JAIL_LOOP] = { "loop", jail_loop, ARRAY_LEN(jail_loop) },
 	[JAIL_VCPU] = { "vcpu", jail_vcpu, ARRAY_LEN(jail_vcpu) },
+	[JAIL_NET] = { "net", jail_net, ARRAY_LEN(jail_net) },
 };
 static_assert(ARRAY_LEN(roles) == JAIL_NROLES, "a role has no table");
 
 /* SYS_SECCOMP of <asm-generic/siginfo.h>, which the C library leaves out. */
 #define FROM_SECCOMP 1
 
-#define MAX_INSNS MAX(ARRAY_LEN(jail_loop), ARRAY_LEN(jail_vcpu))
+#define MAX_INSNS                                                              \
+	MAX(ARRAY_LEN(jail_loop),                                              \
+	    MAX(ARRAY_LEN(jail_vcpu), ARRAY_LEN(jail_net)))
 
 /* For the handler: written before the first seal and by each thread for
  * itself, read when that thread dies. */

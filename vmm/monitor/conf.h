@@ -18,6 +18,7 @@
 #define CONF_SERIAL_MAX 20 /* VIRTIO_BLK_ID_BYTES, virtio 1.2 5.2.6 */
 #define CONF_MAX_SHARES 8
 #define CONF_MAX_NETS 8
+#define CONF_NET_MORE 3
 #define CONF_MAC 6
 #define CONF_MIN_MTU 68	   /* RFC 791 */
 #define CONF_MAX_MTU 65535
@@ -50,6 +51,8 @@ struct conf_rate {
 struct conf_net {
 	int fd;	     /* a tap with a virtio header, or a connected socket */
 	bool stream; /* the latter */
+	int more[CONF_NET_MORE]; /* further queues of the tap */
+	unsigned nmore;
 	uint8_t mac[CONF_MAC];
 	uint16_t mtu; /* 0: not told */
 	struct conf_rate rx, tx;

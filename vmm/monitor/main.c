@@ -77,6 +77,12 @@ static int monitor_enter_vcpu(void *ctx, struct err *e)
 	return jail_seal(JAIL_VCPU, e);
 }
 
+static int monitor_enter_dev(void *ctx, struct err *e)
+{
+	(void)ctx;
+	return jail_seal(JAIL_NET, e);
+}
+
 static int monitor_recv(struct monitor *m, struct err *e)
 {
 	char name[80];
@@ -109,6 +115,8 @@ static unsigned monitor_nets(struct monitor *m, unsigned n)
 			.tx = { c->tx.bytes, c->tx.ops },
 		};
 		memcpy(net->mac, c->mac, sizeof(net->mac));
+		memcpy(net->more, c->more, sizeof(net->more));
+		net->nmore = c->nmore;
 	}
 	for (unsigned i = 0; i < m->conf.spare_nets; i++) {
 		m->dev[n].type = DEV_NET;
@@ -175,6 +183,7 @@ static int monitor_build(struct monitor *m, struct err *e)
 		.console_max_bytes = m->conf.console_max_bytes,
 		.console_rate = m->conf.console_rate,
 		.enter = monitor_enter_vcpu,
+		.enter_dev = monitor_enter_dev,
 		.ended = monitor_ended,
 		.ctx = m,
 	};

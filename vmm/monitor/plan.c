@@ -183,6 +183,22 @@ static int check_mac(uint8_t *out, const ProtobufCBinaryData *mac,
 	return 0;
 }
 
+static int check_queues(const Vial__Plan__Net *n, struct conf_net *out,
+			struct err *e)
+{
+	if (n->n_more_tap_fds > CONF_NET_MORE)
+		return err_set(e, EINVAL, "more_tap_fds: %zu, at most %d",
+			       n->n_more_tap_fds, CONF_NET_MORE);
+	if (n->n_more_tap_fds && out->stream)
+		return err_set(e, EINVAL, "more_tap_fds: of a stream");
+	out->nmore = (unsigned)n->n_more_tap_fds;
+	for (unsigned i = 0; i < out->nmore; i++)
+		if (need_fd(&out->more[i], n->more_tap_fds[i], "more_tap_fds",
+			    e) < 0)
+			return -EINVAL;
+	return 0;
+}
+
 static int check_net(const Vial__Plan__Net *n, struct conf_net *out,
 		     struct err *e)
 {
@@ -194,6 +210,7 @@ static int check_net(const Vial__Plan__Net *n, struct conf_net *out,
 			       n->mtu, CONF_MIN_MTU, CONF_MAX_MTU);
 	out->mtu = (uint16_t)n->mtu;
 	if (check_mac(out->mac, &n->mac, e) < 0 ||
+	    check_queues(n, out, e) < 0 ||
 	    check_rate(n->rx, &out->rx.bytes, &out->rx.ops, "rx", e) < 0 ||
 	    check_rate(n->tx, &out->tx.bytes, &out->tx.ops, "tx", e) < 0)
 		return -EINVAL;

@@ -48,10 +48,10 @@ struct fd_want {
 #define TAP_HEADER 12
 
 /* Six of the machine, kvm, the plan, each disk's layers and overlay, each share
- * and each interface. */
+ * and each interface's queues. */
 #define MAX_WANT                                                               \
 	(8 + CONF_MAX_DISKS * (CONF_MAX_LAYERS + 1) + CONF_MAX_SHARES +        \
-	 CONF_MAX_NETS)
+	 CONF_MAX_NETS * (1 + CONF_NET_MORE))
 
 struct want_list {
 	struct fd_want want[MAX_WANT];
@@ -99,6 +99,8 @@ static void list_fill(struct want_list *l, const struct monitor_conf *c)
 		snprintf(name, sizeof(name), "net %u", i);
 		list_add(l, c->net[i].fd, c->net[i].stream ? FD_TALK : FD_TAP,
 			 name);
+		for (unsigned j = 0; j < c->net[i].nmore; j++)
+			list_add(l, c->net[i].more[j], FD_TAP, name);
 	}
 }
 

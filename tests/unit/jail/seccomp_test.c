@@ -29,7 +29,9 @@
 #define NONE 0u
 #define LOOP (1u << JAIL_LOOP)
 #define VCPU (1u << JAIL_VCPU)
-#define BOTH (LOOP | VCPU)
+#define NET (1u << JAIL_NET)
+#define DEVS (LOOP | NET)
+#define ALL (LOOP | VCPU | NET)
 
 #define PID INT64_C(0x5151515151) /* becomes the child's process id */
 #define LAST_NR 470
@@ -38,6 +40,7 @@
 static const char *const role_names[] = {
 	[JAIL_LOOP] = "loop",
 	[JAIL_VCPU] = "vcpu",
+	[JAIL_NET] = "net",
 };
 
 struct call {
@@ -50,10 +53,10 @@ struct call {
 /* Descriptor -1 where one is needed: EBADF is as good as success here. */
 static const struct call calls[] = {
 	/* what is left: input and output on what is open */
-	{ "read", SYS_read, BOTH, { -1 } },
-	{ "write", SYS_write, BOTH, { -1 } },
-	{ "readv", SYS_readv, LOOP, { -1 } },
-	{ "writev", SYS_writev, BOTH, { -1 } },
+	{ "read", SYS_read, ALL, { -1 } },
+	{ "write", SYS_write, ALL, { -1 } },
+	{ "readv", SYS_readv, DEVS, { -1 } },
+	{ "writev", SYS_writev, ALL, { -1 } },
 	{ "pread64", SYS_pread64, LOOP, { -1 } },
 	{ "pwrite64", SYS_pwrite64, LOOP, { -1 } },
 	{ "preadv", SYS_preadv, LOOP, { -1 } },
@@ -66,9 +69,9 @@ static const struct call calls[] = {
 	{ "close", SYS_close, LOOP, { -1 } },
 	{ "shutdown", SYS_shutdown, LOOP, { -1 } },
 	{ "io_uring_enter", SYS_io_uring_enter, LOOP, { -1 } },
-	{ "epoll_ctl", SYS_epoll_ctl, LOOP, { -1 } },
+	{ "epoll_ctl", SYS_epoll_ctl, DEVS, { -1 } },
 	{ "timerfd_settime", SYS_timerfd_settime, LOOP, { -1 } },
-	{ "epoll_pwait", SYS_epoll_pwait, LOOP, { -1 } },
+	{ "epoll_pwait", SYS_epoll_pwait, DEVS, { -1 } },
 	{ "accept4", SYS_accept4, LOOP, { -1 } },
 	{ "recvfrom", SYS_recvfrom, LOOP, { -1 } },
 	{ "recvmsg", SYS_recvmsg, LOOP, { -1 } },
@@ -89,34 +92,34 @@ static const struct call calls[] = {
 	{ "ioctl", SYS_ioctl, NONE, { -1, KVM_RUN | INT64_C(1) << 32 } },
 	{ "ioctl", SYS_ioctl, NONE, { -1, KVM_CREATE_VM } },
 	{ "ioctl", SYS_ioctl, NONE, { -1, KVM_SET_USER_MEMORY_REGION } },
-	{ "ioctl", SYS_ioctl, NONE, { -1, KVM_IRQ_LINE } },
+	{ "ioctl", SYS_ioctl, DEVS, { -1, KVM_IRQ_LINE } },
 	{ "ioctl", SYS_ioctl, NONE, { -1, FIONREAD } },
 	{ "ioctl", SYS_ioctl, NONE, { -1, TIOCSTI } },
 
 	/* time, entropy, memory */
-	{ "clock_gettime", SYS_clock_gettime, BOTH, { -1 } },
+	{ "clock_gettime", SYS_clock_gettime, ALL, { -1 } },
 	{ "clock_nanosleep", SYS_clock_nanosleep, NONE, { -1 } },
 	{ "getrandom", SYS_getrandom, LOOP, { 0 } },
 	{ "getrusage", SYS_getrusage, LOOP, { -2 } },
-	{ "mmap", SYS_mmap, BOTH, { 0, 0, PROT_READ | PROT_WRITE } },
+	{ "mmap", SYS_mmap, ALL, { 0, 0, PROT_READ | PROT_WRITE } },
 	{ "mmap", SYS_mmap, NONE, { 0, 4096, PROT_READ | PROT_EXEC } },
-	{ "mprotect", SYS_mprotect, BOTH, { 0, 0, PROT_READ } },
+	{ "mprotect", SYS_mprotect, ALL, { 0, 0, PROT_READ } },
 	{ "mprotect", SYS_mprotect, NONE, { 0, 0, PROT_EXEC } },
 	{ "mprotect", SYS_mprotect, NONE, { 0, 0, PROT_READ | PROT_EXEC } },
 	{ "pkey_mprotect", SYS_pkey_mprotect, NONE, { 0, 0, PROT_READ } },
-	{ "munmap", SYS_munmap, BOTH, { 1 } },
-	{ "mremap", SYS_mremap, BOTH, { 1 } },
-	{ "madvise", SYS_madvise, BOTH, { 1 } },
-	{ "brk", SYS_brk, BOTH, { 0 } },
+	{ "munmap", SYS_munmap, ALL, { 1 } },
+	{ "mremap", SYS_mremap, ALL, { 1 } },
+	{ "madvise", SYS_madvise, ALL, { 1 } },
+	{ "brk", SYS_brk, ALL, { 0 } },
 
 	/* threads */
-	{ "futex", SYS_futex, BOTH, { 0 } },
-	{ "sched_yield", SYS_sched_yield, BOTH, { 0 } },
-	{ "rt_sigprocmask", SYS_rt_sigprocmask, BOTH, { -1 } },
-	{ "restart_syscall", SYS_restart_syscall, BOTH, { 0 } },
-	{ "getpid", SYS_getpid, BOTH, { 0 } },
-	{ "gettid", SYS_gettid, BOTH, { 0 } },
-	{ "tgkill", SYS_tgkill, BOTH, { PID, -1, 0 } },
+	{ "futex", SYS_futex, ALL, { 0 } },
+	{ "sched_yield", SYS_sched_yield, ALL, { 0 } },
+	{ "rt_sigprocmask", SYS_rt_sigprocmask, ALL, { -1 } },
+	{ "restart_syscall", SYS_restart_syscall, ALL, { 0 } },
+	{ "getpid", SYS_getpid, ALL, { 0 } },
+	{ "gettid", SYS_gettid, ALL, { 0 } },
+	{ "tgkill", SYS_tgkill, ALL, { PID, -1, 0 } },
 	{ "tgkill", SYS_tgkill, NONE, { 1, 1, 0 } },
 	{ "tgkill", SYS_tgkill, NONE, { -1, -1, 0 } },
 	{ "sched_getaffinity", SYS_sched_getaffinity, NONE, { 0 } },
@@ -168,11 +171,11 @@ static const struct call calls[] = {
 	{ "io_uring_register", SYS_io_uring_register, NONE, { -1 } },
 	{ "prlimit64", SYS_prlimit64, NONE, { 0 } },
 	{ "membarrier", SYS_membarrier, NONE, { 0 } },
-	{ "exit", SYS_exit, BOTH, { 0 } },
-	{ "exit_group", SYS_exit_group, BOTH, { 0 } },
+	{ "exit", SYS_exit, ALL, { 0 } },
+	{ "exit_group", SYS_exit_group, ALL, { 0 } },
 #ifdef SYS_open
 	{ "open", SYS_open, NONE, { 0 } },
-	{ "epoll_wait", SYS_epoll_wait, LOOP, { -1 } },
+	{ "epoll_wait", SYS_epoll_wait, DEVS, { -1 } },
 	{ "fork", SYS_fork, NONE, { 0 } },
 	{ "vfork", SYS_vfork, NONE, { 0 } },
 	{ "arch_prctl", 158, NONE, { 0 } },
@@ -300,6 +303,7 @@ static void unknown_numbers_have_a_line(void **state)
 	refused(JAIL_LOOP, &c, run(JAIL_LOOP, &c, line, sizeof(line)), line);
 	c.nr = INT32_MAX - NUMBER_X32;
 	refused(JAIL_VCPU, &c, run(JAIL_VCPU, &c, line, sizeof(line)), line);
+	refused(JAIL_NET, &c, run(JAIL_NET, &c, line, sizeof(line)), line);
 }
 
 #ifdef __x86_64__

@@ -34,6 +34,42 @@ static void id_long(struct box *b)
 {
 	memset(b->id, 'a', CONF_ID_MAX + 1);
 }
+/* An interface on a tap, with two further queues. */
+static void with_net(struct box *b)
+{
+	vial__plan__net__init(&b->net);
+	b->mac[0] = 2;
+	b->net.mac = (ProtobufCBinaryData){ sizeof(b->mac), b->mac };
+	b->net.tap_fd = 50;
+	b->more[0] = 51;
+	b->more[1] = 52;
+	b->net.more_tap_fds = b->more;
+	b->net.n_more_tap_fds = 2;
+	b->nets[0] = &b->net;
+	b->plan.nets = b->nets;
+	b->plan.n_nets = 1;
+}
+static void many_queues(struct box *b)
+{
+	with_net(b);
+	b->net.n_more_tap_fds = CONF_NET_MORE + 1;
+}
+static void queue_zero(struct box *b)
+{
+	with_net(b);
+	b->more[1] = 0;
+}
+static void stream_queues(struct box *b)
+{
+	with_net(b);
+	b->net.tap_fd = 0;
+	b->net.stream_fd = 50;
+}
+static void queue_file(struct box *b)
+{
+	with_net(b);
+	b->net.tap_fd = file_fd(b);
+}
 static void no_vcpus(struct box *b)
 {
 	b->plan.vcpus = 0;
@@ -259,6 +295,10 @@ static const struct {
 	{ no_back_end, "share 0: socket_fd: missing" },
 	{ back_end_deaf, "is not a connected unix socket" },
 	{ back_end_file, "is not a connected unix socket" },
+	{ many_queues, "net 0: more_tap_fds: 4, at most 3" },
+	{ queue_zero, "net 0: more_tap_fds: missing" },
+	{ stream_queues, "net 0: more_tap_fds: of a stream" },
+	{ queue_file, "is not a tap with a virtio header" },
 	{ id_dot, "id: begins with" },
 	{ id_slash, "id: byte 0x2f at 1" },
 	{ id_newline, "id: byte 0x0a" },

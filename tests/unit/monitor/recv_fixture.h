@@ -29,6 +29,9 @@ struct box {
 	Vial__Plan__Disk disk[2], *disks[CONF_MAX_DISKS + 1];
 	uint32_t base_fds[CONF_MAX_LAYERS + 1];
 	Vial__Plan__Share share[2], *shares[CONF_MAX_SHARES + 1];
+	Vial__Plan__Net net, *nets[1];
+	uint8_t mac[CONF_MAC];
+	uint32_t more[CONF_NET_MORE + 1];
 	char id[80], cmdline[CONF_CMDLINE_MAX + 2], serial[32], tag[64];
 	int fds[20];
 	unsigned nfds;

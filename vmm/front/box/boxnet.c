@@ -149,12 +149,13 @@ static int start_network(struct boxnet *n, const struct spec *s,
 }
 
 int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
-		const char *name, int log, struct err *e)
+		const char *name, unsigned cpus, int log, struct err *e)
 {
 	char mode[MODE_ROOM];
 	int r;
 
 	*n = (struct boxnet)BOXNET_INIT;
+	n->queues = MIN(cpus, BOXNET_TAPS);
 	snprintf(n->info.mode, sizeof(n->info.mode), "none");
 	if (strlen(b->id) < 2ul * NETINFO_MAC)
 		return err_set(e, EINVAL, "network: box %s has a short id",
@@ -179,8 +180,9 @@ int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
 
 void boxnet_hand_on(struct boxnet *n)
 {
-	if (n->tap >= 0)
-		close(take_fd(&n->tap));
+	for (size_t i = 0; i < BOXNET_TAPS; i++)
+		if (n->tap[i] >= 0)
+			close(take_fd(&n->tap[i]));
 }
 
 void boxnet_close(struct boxnet *n)
@@ -219,15 +221,19 @@ int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e)
 	return netd_change(n->sock, &m, -1, NULL, 0, e);
 }
 
-bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd)
+bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd,
+		 uint32_t more[BOXNET_TAPS])
 {
-	if (n->tap < 0)
+	if (n->tap[0] < 0)
 		return false;
 	vial__plan__net__init(p);
 	p->tap_fd = fd;
 	p->mac.data = (uint8_t *)(uintptr_t)n->info.mac;
 	p->mac.len = sizeof(n->info.mac);
 	p->mtu = n->info.mtu;
+	for (uint32_t i = 1; i < BOXNET_TAPS && n->tap[i] >= 0; i++)
+		more[p->n_more_tap_fds++] = fd + i;
+	p->more_tap_fds = more;
 	return true;
 }
 

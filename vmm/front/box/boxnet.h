@@ -24,10 +24,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The guest's interface has as many pairs of queues as there are CPUs to use
+ * them, up to this: more threads help few jobs. */
+#define BOXNET_TAPS 4
+
 struct boxnet {
 	pid_t pid; /* vial-netd; 0: none */
 	int sock;  /* its life */
-	int tap;   /* owned, handed on */
+	/* Of the tap's queues; owned, handed on. -1: none. */
+	int tap[BOXNET_TAPS];
+	unsigned queues; /* wanted */
 	struct netinfo info;
 	/* Why a box that did not ask for a certain network has none; "". */
 	char missing[200];
@@ -37,16 +43,16 @@ struct boxnet {
 
 #define BOXNET_INIT                                                            \
 	{                                                                      \
-		.sock = -1, .tap = -1                                          \
+		.sock = -1, .tap = { [0 ... BOXNET_TAPS - 1] = -1 }            \
 	}
 
 /* Of a box as its spec says it; "default" when that says nothing. */
 const char *boxnet_mode(const struct spec *s);
 
-/* For box b of that name; the descriptor log takes what vial-netd has to say (-1:
- * nobody does). On failure nothing is left. */
+/* For box b of that name, whose guest has so many CPUs; the descriptor log takes
+ * what vial-netd has to say (-1: nobody does). On failure nothing is left. */
 int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
-		const char *name, int log, struct err *e);
+		const char *name, unsigned cpus, int log, struct err *e);
 /* The monitor has its descriptors; ours are closed. */
 void boxnet_hand_on(struct boxnet *n);
 void boxnet_close(struct boxnet *n);
@@ -57,8 +63,10 @@ int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e);
 /* Fails when vial-netd has ended. */
 int boxnet_check(const struct boxnet *n, struct err *e);
 
-/* True when there is an interface, whose descriptor in the monitor is fd. */
-bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd);
+/* True when there is an interface; its descriptors in the monitor are fd and
+ * those that follow. more is room that lives as long as p. */
+bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd,
+		 uint32_t more[BOXNET_TAPS]);
 
 /* Messages that point into the spec, n and each other; freed as one. */
 struct boxnet_setup {

@@ -166,6 +166,7 @@ static int ask(const struct boxnet *n, struct chan *c, const struct spec *s,
 						    : VIAL__NET__MODE__USER;
 	r.m.mac.data = (uint8_t *)(uintptr_t)n->info.mac;
 	r.m.mac.len = sizeof(n->info.mac);
+	r.m.queues = n->queues;
 	netegress_put(g, s, FD_LOG, FD_RECORD, &egress);
 	r.m.egress = &egress;
 	r.m.servers = s->dns.v;
@@ -273,7 +274,7 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 	struct netinfo *i = &n->info;
 	const Vial__Net__Family *f = a->n_families ? a->families[0] : NULL;
 
-	if (n->tap < 0 || !f || !copy4(i->guest, &f->guest) ||
+	if (n->tap[0] < 0 || !f || !copy4(i->guest, &f->guest) ||
 	    !copy4(i->gateway, &f->gateway) ||
 	    !copy4(i->resolver, &f->resolver))
 		return err_set(e, EPROTO, "vial-netd gave half an answer");
@@ -288,7 +289,7 @@ static int take_answer(struct boxnet *n, const Vial__Net__Answer *a,
 static int hear(struct boxnet *n, struct chan *c, struct err *e)
 {
 	Vial__Net__Answer *said = NULL;
-	int r = netd_hear(n->sock, c, &n->tap, 1, &said, e);
+	int r = netd_hear(n->sock, c, n->tap, BOXNET_TAPS, &said, e);
 
 	if (!said)
 		return r;

@@ -7,7 +7,6 @@
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/six.h"
-#include "net/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +84,7 @@ int host_lan(int lan, in_addr_t address, const char *link, unsigned mtu,
 	return r;
 }
 
-static int open_tap(pid_t box, struct err *e)
+static int open_tap(struct tap *tap, unsigned queues, pid_t box, struct err *e)
 {
 	char path[64];
 	autoclose int ns = -1;
@@ -94,13 +93,13 @@ static int open_tap(pid_t box, struct err *e)
 	ns = open(path, O_RDONLY | O_CLOEXEC);
 	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(e, "enter the box's network");
-	return tap_open(HOST_TAP, e);
+	return tap_open_all(tap, HOST_TAP, queues, e);
 }
 
 static void child(int sock, const struct host_job *j, pid_t box)
 {
 	struct err e = { 0 };
-	int tap = -1;
+	struct tap tap = { .n = 0 };
 	char byte;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != box)
@@ -110,8 +109,8 @@ static void child(int sock, const struct host_job *j, pid_t box)
 	if ((!j->veth || make_pair(j, box, &e) == 0) &&
 	    (j->lan < 0 ||
 	     host_lan(j->lan, j->addr->guest, LAN_LINK, j->mtu, box, &e) == 0))
-		tap = open_tap(box, &e);
-	passfd_send(sock, &e, sizeof(e), &tap, tap >= 0);
+		open_tap(&tap, j->queues, box, &e);
+	passfd_send(sock, &e, sizeof(e), tap.fd, tap.n);
 	_exit(0);
 }
 
@@ -137,19 +136,23 @@ int host_fork(struct host *h, const struct host_job *j, struct err *e)
 	return err_sys(e, "fork");
 }
 
-static int hear(int sock, int *tap, struct err *e)
+static int hear(int sock, struct tap *tap, struct err *e)
 {
 	struct err said;
 
-	if (passfd_recv(sock, &said, sizeof(said), tap, 1) != sizeof(said))
+	if (passfd_recv(sock, &said, sizeof(said), tap->fd, TAP_MAX) !=
+	    sizeof(said))
 		return err_set(e, EPIPE, "what sets up links died");
+	tap->n = 0;
+	while (tap->n < TAP_MAX && tap->fd[tap->n] >= 0)
+		tap->n++;
 	if (said.code == 0)
 		return 0;
 	*e = said;
 	return -e->code;
 }
 
-int host_go(struct host *h, int *tap, struct err *e)
+int host_go(struct host *h, struct tap *tap, struct err *e)
 {
 	int r;
 

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "net/addr.h"
+#include "net/tap.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@ struct host_job {
 	const char *link; /* the host's end of the pair */
 	const struct addr_plan *addr;
 	unsigned mtu;
+	unsigned queues; /* of the tap */
 	int lan; /* the namespace of a network (lan.h); -1: none */
 };
 
@@ -32,9 +34,9 @@ struct host {
 	}
 
 int host_fork(struct host *h, const struct host_job *j, struct err *e);
-/* From within the namespaces. The pair is up but for the end in here; the tap,
- * when it is there, is a descriptor. Waits for the child's end. */
-int host_go(struct host *h, int *tap, struct err *e);
+/* From within the namespaces. The pair is up but for the end in here; the tap
+ * is open when it is there. Waits for the child's end. */
+int host_go(struct host *h, struct tap *tap, struct err *e);
 void host_fini(struct host *h);
 
 /* Of the child, and of who joins later: enters the network (lan.h) and makes a

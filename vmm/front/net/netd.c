@@ -155,11 +155,11 @@ int netd_answer(struct netd *n, struct err *e)
 	a.n_families = n->addr.six ? 2 : 1;
 	a.mtu = n->mtu;
 	a.warning = n->warning;
-	r = (int)passfd_send(n->chan.fd, "", 1, &n->tap, 1);
+	r = (int)passfd_send(n->chan.fd, "", 1, n->tap.fd, n->tap.n);
 	if (r > 0)
 		r = send_answer(n, &a);
 	/* It is the monitor's from now on, and ends with it. */
-	close(take_fd(&n->tap));
+	tap_close(&n->tap);
 	return r < 0 ? err_set(e, -r, "answer: %s", strerror(-r)) : 0;
 }
 
@@ -455,8 +455,7 @@ void netd_fini(struct netd *n)
 		close(n->netns);
 	if (n->pasta_watch.fd >= 0)
 		close(n->pasta_watch.fd);
-	if (n->tap >= 0)
-		close(n->tap);
+	tap_close(&n->tap);
 	loop_fini(&n->loop);
 	if (n->req)
 		vial__net__request__free_unpacked(n->req, NULL);

@@ -94,7 +94,8 @@ struct netd {
 	/* The first is what it was started on, the others came later. */
 	struct netd_net nets[1 + LAN_LATER_MAX];
 	struct lan_place place;
-	int tap, netns;
+	struct tap tap;
+	int netns;
 	char warning[400]; /* "": none */
 };
 
@@ -104,7 +105,7 @@ struct netd {
 		.lease = POOL_LEASE_INIT, .host = HOST_INIT,                   \
 		.pasta = PASTA_INIT, .uplink = UPLINK_INIT,                    \
 		.nets = { [0 ... LAN_LATER_MAX] = { .lan = LAN_INIT } },       \
-		.place = LAN_PLACE_INIT, .tap = -1, .netns = -1                \
+		.place = LAN_PLACE_INIT, .netns = -1                           \
 	}
 
 /* Reads and checks the request. */

@@ -236,12 +236,18 @@ static int prepare_egress(struct netd *n, struct err *e)
 	return netd_names(n, e);
 }
 
+static unsigned queues(const struct netd *n)
+{
+	return MIN(MAX(n->req->queues, 1), TAP_MAX);
+}
+
 static int start_host(struct netd *n, struct err *e)
 {
 	const struct host_job job = { .veth = is_nat(n),
 				      .link = n->link,
 				      .addr = &n->addr,
 				      .mtu = n->mtu,
+				      .queues = queues(n),
 				      .lan = n->nets[0].lan.netns };
 
 	return host_fork(&n->host, &job, e);
@@ -299,7 +305,7 @@ static int make_links(struct netd *n, struct err *e)
 	if (n->host.pid > 0)
 		r = host_go(&n->host, &n->tap, e);
 	else
-		n->tap = r = tap_open(HOST_TAP, e);
+		r = tap_open_all(&n->tap, HOST_TAP, queues(n), e);
 	if (r >= 0 && n->pasta.pid > 0)
 		r = pasta_go(&n->pasta, e);
 	netns_close_door();

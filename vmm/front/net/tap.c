@@ -12,11 +12,12 @@
 #include <sys/ioctl.h>
 
 #define TUN "/dev/net/tun"
+#define FRAMES (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
-int tap_open(const char *name, struct err *e)
+static int open_queue(const char *name, short flags, struct err *e)
 {
 	autoclose int fd = open(TUN, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_flags = flags };
 	int header = TAP_HEADER;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
@@ -39,4 +40,32 @@ int tap_open(const char *name, struct err *e)
 	if (ioctl(fd, TUNSETPERSIST, 1ul) < 0)
 		return err_sys(e, "tap %s: persist", name);
 	return take_fd(&fd);
+}
+
+int tap_open(const char *name, struct err *e)
+{
+	return open_queue(name, FRAMES, e);
+}
+
+int tap_open_all(struct tap *t, const char *name, unsigned queues,
+		 struct err *e)
+{
+	short flags = FRAMES;
+
+	if (queues > 1)
+		flags |= IFF_MULTI_QUEUE;
+	for (t->n = 0; t->n < queues && t->n < TAP_MAX; t->n++) {
+		t->fd[t->n] = open_queue(name, flags, e);
+		if (t->fd[t->n] < 0) {
+			tap_close(t);
+			return -e->code;
+		}
+	}
+	return 0;
+}
+
+void tap_close(struct tap *t)
+{
+	while (t->n > 0)
+		close(t->fd[--t->n]);
 }

@@ -107,7 +107,8 @@ static int run_mount(struct run *r, struct plan *plan, const struct box *b,
 	/* Who only visits it needs no network. */
 	if (r->how->visit)
 		return 0;
-	if (boxnet_open(&r->net, r->spec, b, info->name, log, e) < 0)
+	if (boxnet_open(&r->net, r->spec, b, info->name, plan->vcpus, log, e) <
+	    0)
 		return -e->code;
 	if (*r->net.missing && !r->spec->quiet)
 		log_warn("the box has no network: %s", r->net.missing);

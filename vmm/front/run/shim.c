@@ -87,6 +87,12 @@ static void place_mounts(const struct boxmounts *m, int null, int *from)
 	}
 }
 
+static void place_net(const struct boxnet *n, int null, int *from)
+{
+	for (unsigned i = 0; i < BOXNET_TAPS; i++)
+		from[SHIM_FD_NET + i] = n && n->tap[i] >= 0 ? n->tap[i] : null;
+}
+
 /* In the child: gives every descriptor its number. They may stand in each
  * other's way, so all move up first. */
 static int place_fds(const struct shim *s)
@@ -106,11 +112,10 @@ static int place_fds(const struct shim *s)
 		[SHIM_FD_LOCK] = s->box.lock,
 		[SHIM_FD_IMAGE] = p->image < 0 ? s->null : p->image,
 		[SHIM_FD_OVERLAY] = p->overlay < 0 ? s->null : p->overlay,
-		[SHIM_FD_NET] = p->net && p->net->tap >= 0 ? p->net->tap
-							   : s->null,
 	};
 	int up[SHIM_FD_END];
 
+	place_net(p->net, s->null, from);
 	place_mounts(p->mounts, s->null, from);
 	for (int i = 0; i < SHIM_FD_END; i++) {
 		up[i] = fcntl(from[i], F_DUPFD_CLOEXEC, SHIM_FD_END);

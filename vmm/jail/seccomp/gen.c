@@ -25,6 +25,7 @@
 static const char *const role_names[] = {
 	[JAIL_LOOP] = "loop",
 	[JAIL_VCPU] = "vcpu",
+	[JAIL_NET] = "net",
 };
 
 static int add_rule(scmp_filter_ctx ctx, const struct rule *r)

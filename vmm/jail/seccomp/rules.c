@@ -27,21 +27,21 @@
 const struct rule rules[] = {
 	/* the guest, and the descriptors of devices */
 	CALL_IF(FOR_VCPU, ioctl, 255, ARG_IS(1, KVM_RUN)),
-	CALL_IF(FOR_LOOP, ioctl, 245, ARG_IS(1, KVM_IRQ_LINE)),
-	CALL(FOR_BOTH, read, 250),
-	CALL(FOR_BOTH, write, 250),
-	CALL(FOR_LOOP, epoll_wait, 240),
-	CALL(FOR_LOOP, epoll_pwait, 240),
+	CALL_IF(FOR_DEVS, ioctl, 245, ARG_IS(1, KVM_IRQ_LINE)),
+	CALL(FOR_ALL, read, 250),
+	CALL(FOR_ALL, write, 250),
+	CALL(FOR_DEVS, epoll_wait, 240),
+	CALL(FOR_DEVS, epoll_pwait, 240),
 	CALL(FOR_LOOP, io_uring_enter, 240),
-	CALL(FOR_BOTH, futex, 230),
-	CALL(FOR_LOOP, readv, 200),
-	CALL(FOR_BOTH, writev, 200), /* abort() says why with it */
+	CALL(FOR_ALL, futex, 230),
+	CALL(FOR_DEVS, readv, 200),
+	CALL(FOR_ALL, writev, 200), /* abort() says why with it */
 	CALL(FOR_LOOP, recvmsg, 200),
 	CALL(FOR_LOOP, sendmsg, 200),
 	CALL(FOR_LOOP, recvfrom, 200),
 	/* connected sockets only: an address names somebody else */
 	CALL_IF(FOR_LOOP, sendto, 200, ARG_IS(4, 0)),
-	CALL(FOR_LOOP, epoll_ctl, 180),
+	CALL(FOR_DEVS, epoll_ctl, 180),
 	CALL(FOR_LOOP, timerfd_settime, 180),
 
 	/* disks, and the console's file, without io_uring */
@@ -64,26 +64,26 @@ const struct rule rules[] = {
 
 	/* entropy, time, numbers for `vial stats` */
 	CALL(FOR_LOOP, getrandom, 120),
-	CALL(FOR_BOTH, clock_gettime, 120),
+	CALL(FOR_ALL, clock_gettime, 120),
 	CALL(FOR_LOOP, getrusage, 100),
 
 	/* memory: malloc, stacks; never code */
-	CALL_IF(FOR_BOTH, mmap, 100, ARG_WITHOUT(2, PROT_EXEC)),
-	CALL_IF(FOR_BOTH, mprotect, 100, ARG_WITHOUT(2, PROT_EXEC)),
-	CALL(FOR_BOTH, munmap, 100),
-	CALL(FOR_BOTH, madvise, 100),
-	CALL(FOR_BOTH, mremap, 80),
-	CALL(FOR_BOTH, brk, 80),
+	CALL_IF(FOR_ALL, mmap, 100, ARG_WITHOUT(2, PROT_EXEC)),
+	CALL_IF(FOR_ALL, mprotect, 100, ARG_WITHOUT(2, PROT_EXEC)),
+	CALL(FOR_ALL, munmap, 100),
+	CALL(FOR_ALL, madvise, 100),
+	CALL(FOR_ALL, mremap, 80),
+	CALL(FOR_ALL, brk, 80),
 
 	/* threads and signals, as the C library does them; abort() too */
-	CALL(FOR_BOTH, rt_sigreturn, 80),
-	CALL(FOR_BOTH, rt_sigprocmask, 80),
-	CALL(FOR_BOTH, restart_syscall, 80),
-	CALL(FOR_BOTH, sched_yield, 80),
-	CALL(FOR_BOTH, getpid, 60),
-	CALL(FOR_BOTH, gettid, 60),
-	CALL_IF(FOR_BOTH, tgkill, 60, ARG_IS(0, PID_MARK)),
-	CALL(FOR_BOTH, exit, 10),
-	CALL(FOR_BOTH, exit_group, 10),
+	CALL(FOR_ALL, rt_sigreturn, 80),
+	CALL(FOR_ALL, rt_sigprocmask, 80),
+	CALL(FOR_ALL, restart_syscall, 80),
+	CALL(FOR_ALL, sched_yield, 80),
+	CALL(FOR_ALL, getpid, 60),
+	CALL(FOR_ALL, gettid, 60),
+	CALL_IF(FOR_ALL, tgkill, 60, ARG_IS(0, PID_MARK)),
+	CALL(FOR_ALL, exit, 10),
+	CALL(FOR_ALL, exit_group, 10),
 };
 const size_t nrules = ARRAY_LEN(rules);

@@ -11,7 +11,9 @@
 
 #define FOR_LOOP (1u << JAIL_LOOP)
 #define FOR_VCPU (1u << JAIL_VCPU)
-#define FOR_BOTH (FOR_LOOP | FOR_VCPU)
+#define FOR_NET (1u << JAIL_NET)
+#define FOR_ALL (FOR_LOOP | FOR_VCPU | FOR_NET)
+#define FOR_DEVS (FOR_LOOP | FOR_NET)
 
 /* Stands for the process id in a rule; jail_seal() puts the number there. */
 #define PID_MARK 0x7e51d0e5u

@@ -48,11 +48,17 @@ struct fs_conf {
 	int socket_fd; /* connected, vhost-user; borrowed */
 };
 
+#define NET_MORE 3
+
 struct net_conf {
 	const char *name;
 	int fd;	     /* a tap, or a connected stream socket; borrowed; -1: a
 		      * placeholder, into which a tap may be plugged */
 	bool stream; /* the latter */
+	/* Further queues of the tap: a pair of the guest's for each. None of
+	 * them is used where a rate is set. */
+	int more[NET_MORE];
+	unsigned nmore;
 	uint8_t mac[6];
 	uint16_t mtu;		 /* 0: not told */
 	struct rate_conf rx, tx; /* to the guest, and from it */
@@ -74,6 +80,12 @@ struct dev_stats {
 	uint64_t returned_bytes;	     /* of guest RAM, to the host */
 	uint64_t net_rx_bytes, net_tx_bytes; /* to the guest, and from it */
 	uint64_t net_dropped;		     /* frames */
+};
+
+/* For threads of a device's own. */
+struct dev_threads {
+	int (*enter)(void *ctx, struct err *e); /* first in each */
+	void *ctx;
 };
 
 struct dev_kind {
@@ -98,6 +110,11 @@ struct dev_kind {
 	int (*plug)(struct virtio *v, const struct dev_conf *conf,
 		    struct err *e);
 	void (*unplug)(struct virtio *v);
+	/* Called once, before the guest runs and before anything is closed to
+	 * the loop: its threads, each of which has entered when this returns.
+	 * May be NULL. */
+	int (*start)(struct virtio *v, const struct dev_threads *t,
+		     struct err *e);
 };
 
 extern const struct dev_kind dev_kinds[DEV_NTYPES];

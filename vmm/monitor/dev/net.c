@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define NET_QUEUE_SIZE 256
-/* Chains one doorbell may have served before others get their turn. */
-#define TURN_CHAINS 256
 
 #define STATUS_LINK_UP 1
 
@@ -27,195 +25,140 @@ static struct net *net_of(struct virtio *v)
 	return container_of(v, struct net, virtio);
 }
 
-/* ---- what the loop watches ---- */
+/* ---- what the loops watch ---- */
 
-void net_watch(struct net *n)
+static uint32_t reading(const struct net_pair *p)
 {
+	return !p->starved && !p->way[NET_RX].waits ? EPOLLIN : 0;
+}
+
+void net_watch(struct net_pair *p)
+{
+	struct net *n = p->net;
+	bool live = virtio_live(&n->virtio);
 	uint32_t events = 0;
 
-	if (virtio_live(&n->virtio) && n->up) {
-		if (!n->starved && !n->way[NET_RX].waits)
-			events |= EPOLLIN;
-		if (n->full)
-			events |= EPOLLOUT;
-	}
+	if (live && p->up)
+		events = reading(p) | (p->full ? EPOLLOUT : 0);
 	/* A hang-up is told whatever was asked for, again and again. */
-	if (n->up)
-		loop_mod(n->loop, &n->watch, events);
+	if (p->up)
+		loop_mod(p->loop, &p->watch, events);
+	if (p != n->pair)
+		return;
+	for (unsigned i = 1; i < n->npairs; i++)
+		if (!n->pair[i].on)
+			loop_mod(n->loop, &n->pair[i].stray,
+				 live ? reading(p) : 0);
 }
 
-void net_down(struct net *n)
+void net_down(struct net_pair *p)
 {
-	if (!n->up)
+	struct net *n = p->net;
+
+	if (!p->up)
 		return;
-	n->up = false;
-	loop_del(n->loop, &n->watch);
-	log_limited(&n->limit, "net %s: the other end of the %s is gone",
+	p->up = false;
+	loop_del(p->loop, &p->watch);
+	loop_del(n->loop, &p->stray);
+	if (!atomic_exchange(&n->up, false))
+		return;
+	log_limited(&p->limit, "net %s: the other end of the %s is gone",
 		    n->virtio.id, n->back->name);
-	virtio_config_changed(&n->virtio);
+	if (p->rx->aside)
+		virtio_config_changed_aside(&n->virtio);
+	else
+		virtio_config_changed(&n->virtio);
 }
 
-/* ---- what the guest sends ---- */
-
-/* The first bytes of a chain, out of the guest's hands; the rest stays where
- * it is. Returns the entries of iov. */
-static unsigned take_head(const struct chain *c, uint8_t *head, size_t len,
-			  struct iovec *iov)
+void net_again(struct net_pair *p)
 {
-	unsigned n = 1;
-	size_t got = 0;
-
-	for (unsigned i = 0; i < c->nout; i++) {
-		const struct iovec *seg = &c->iov[i];
-		size_t part = MIN(seg->iov_len, len - got);
-
-		memcpy(head + got, seg->iov_base, part);
-		got += part;
-		if (part < seg->iov_len)
-			iov[n++] =
-				(struct iovec){ (uint8_t *)seg->iov_base + part,
-						seg->iov_len - part };
-	}
-	iov[0] = (struct iovec){ head, len };
-	return n;
+	virtio_kick_queue(&p->net->virtio, p->tx->index);
 }
 
-/* 0: it is out, or dropped. -EAGAIN: later. */
-static int send_one(struct net *n, const struct chain *c)
+/* ---- the loop of a pair ---- */
+
+/* from: whose back end it is about. */
+static void pair_ready(struct net_pair *p, struct net_pair *from,
+		       uint32_t events)
 {
-	struct net_way *w = &n->way[NET_TX];
-	uint8_t head[NET_HDR + NET_ETH];
-	struct iovec iov[NET_SEGMENTS + 1];
-	unsigned niov;
-	int r = -EINVAL;
+	const uint32_t ended = EPOLLHUP | EPOLLERR;
+	struct net *n = p->net;
 
-	if (n->up && c->out_bytes >= sizeof(head) &&
-	    c->out_bytes <= NET_HDR + NET_FRAME_MAX) {
-		niov = take_head(c, head, sizeof(head), iov);
-		/* Nobody else's address. */
-		if (memcmp(head + NET_HDR + NET_ETH_SOURCE, n->mac, NET_MAC) ==
-		    0)
-			r = n->back->send(n, iov, niov);
-	}
-	if (r == -EAGAIN)
-		return r;
-	if (r < 0) {
-		w->dropped++;
-		return 0;
-	}
-	w->frames++;
-	w->bytes += c->out_bytes - NET_HDR;
-	rate_take(&w->rate, c->out_bytes - NET_HDR, 1);
-	return 0;
-}
-
-static bool tx_held(struct net *n)
-{
-	struct net_way *w = &n->way[NET_TX];
-	uint64_t us = w->waits ? 0 : rate_wait(&w->rate, 1);
-
-	if (us > 0) {
-		w->waits = true;
-		timer_set(&w->timer, us / 1000 + 1);
-	}
-	return w->waits;
-}
-
-/* As many as may go now. True: there are more, for the next turn. */
-static bool send_some(struct net *n)
-{
-	struct queue *q = &n->virtio.queue[NET_TX];
-	struct chain *c;
-
-	for (unsigned i = 0; i < TURN_CHAINS; i++) {
-		if (tx_held(n))
-			return false;
-		c = queue_pop(q);
-		if (!c) {
-			if (!queue_want_kick(q))
-				return false;
-			continue;
-		}
-		if (c->nin) {
-			virtio_broken(&n->virtio, "a frame to be written to");
-			return false;
-		}
-		if (send_one(n, c) < 0) {
-			queue_unpop(q, c);
-			n->full = true;
-			return false;
-		}
-		queue_push(q, c, 0);
-	}
-	return true;
-}
-
-static void net_send(struct net *n)
-{
-	if (n->full || n->way[NET_TX].waits)
+	if (!virtio_live(&n->virtio)) {
+		if (events & ended)
+			net_down(from);
+		net_watch(p);
 		return;
-	queue_no_kick(&n->virtio.queue[NET_TX]);
-	if (send_some(n))
-		virtio_kick_self(&n->virtio);
-	queue_notify(&n->virtio.queue[NET_TX]);
+	}
+	if (p->full && (events & EPOLLOUT)) {
+		int r = n->back->flush ? n->back->flush(p) : 0;
+
+		p->full = r == -EAGAIN;
+		if (r < 0 && r != -EAGAIN)
+			net_down(p);
+		net_send(p);
+	}
+	if (events & (EPOLLIN | ended))
+		net_receive(p, from);
+	/* It has hung up, and there is nothing to read it from. */
+	if (from->up && p->starved && (events & ended))
+		net_down(from);
+	net_watch(p);
 }
 
-/* ---- the loop ---- */
+static void net_ready_fd(struct watch *w, uint32_t events)
+{
+	struct net_pair *p = container_of(w, struct net_pair, watch);
+
+	/* One that was told of while it was being taken away. */
+	if (p->on)
+		pair_ready(p, p, events);
+}
+
+static void net_ready_stray(struct watch *w, uint32_t events)
+{
+	struct net_pair *from = container_of(w, struct net_pair, stray);
+
+	pair_ready(from->net->pair, from, events & ~(uint32_t)EPOLLOUT);
+}
+
+void net_kick_pair(struct net_pair *p)
+{
+	net_send(p);
+	if (virtio_live(&p->net->virtio))
+		net_receive(p, p);
+	net_watch(p);
+}
 
 static void net_kick(struct virtio *v)
 {
 	struct net *n = net_of(v);
 
-	net_send(n);
+	net_kick_pair(n->pair);
 	if (virtio_live(v))
-		net_receive(n);
-	else
-		net_watch(n);
-}
-
-static void net_ready_fd(struct watch *w, uint32_t events)
-{
-	struct net *n = container_of(w, struct net, watch);
-
-	if (!virtio_live(&n->virtio)) {
-		if (events & (EPOLLHUP | EPOLLERR))
-			net_down(n);
-		return;
-	}
-	if (n->full && (events & EPOLLOUT)) {
-		int r = n->back->flush ? n->back->flush(n) : 0;
-
-		n->full = r == -EAGAIN;
-		if (r < 0 && r != -EAGAIN)
-			net_down(n);
-		net_send(n);
-	}
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		net_receive(n);
-	/* It has hung up, and there is nothing to read it from. */
-	if (n->up && n->starved && (events & (EPOLLHUP | EPOLLERR)))
-		net_down(n);
-	net_watch(n);
+		net_control(n);
 }
 
 static void tx_fired(struct timer *t)
 {
-	struct net *n = container_of(t, struct net, way[NET_TX].timer);
+	struct net_pair *p =
+		container_of(t, struct net_pair, way[NET_TX].timer);
 
-	n->way[NET_TX].waits = false;
-	if (virtio_live(&n->virtio))
-		net_send(n);
-	net_watch(n);
+	p->way[NET_TX].waits = false;
+	if (virtio_live(&p->net->virtio))
+		net_send(p);
+	net_watch(p);
 }
 
 static void rx_fired(struct timer *t)
 {
-	struct net *n = container_of(t, struct net, way[NET_RX].timer);
+	struct net_pair *p =
+		container_of(t, struct net_pair, way[NET_RX].timer);
 
-	n->way[NET_RX].waits = false;
-	if (virtio_live(&n->virtio))
-		net_receive(n);
-	net_watch(n);
+	p->way[NET_RX].waits = false;
+	if (virtio_live(&p->net->virtio))
+		net_receive(p, p);
+	net_watch(p);
 }
 
 /* ---- the device ---- */
@@ -223,20 +166,23 @@ static void rx_fired(struct timer *t)
 static void net_go(struct virtio *v)
 {
 	struct net *n = net_of(v);
+	struct net_pair *p = n->pair;
 
 	if (n->back->agreed)
 		n->back->agreed(n);
-	n->starved = n->full = false;
-	net_watch(n);
+	p->starved = p->full = false;
+	net_watch(p);
 }
 
 static void net_reset(struct virtio *v)
 {
 	struct net *n = net_of(v);
+	struct net_pair *p = n->pair;
 
-	n->starved = n->full = false;
-	n->spread.n = 0;
-	net_watch(n);
+	net_set_pairs(n, 1);
+	p->starved = p->full = false;
+	p->spread.n = 0;
+	net_watch(p);
 }
 
 static void net_config_read(struct virtio *v, uint32_t off, void *dst,
@@ -244,7 +190,7 @@ static void net_config_read(struct virtio *v, uint32_t off, void *dst,
 {
 	struct net *n = net_of(v);
 	struct net_config c = { .status = n->up ? STATUS_LINK_UP : 0,
-				.max_virtqueue_pairs = 1,
+				.max_virtqueue_pairs = (uint16_t)n->npairs,
 				.mtu = n->mtu };
 
 	memcpy(c.mac, n->mac, sizeof(c.mac));
@@ -265,18 +211,34 @@ static const struct virtio_ops net_ops = {
 	.config_read = net_config_read,
 };
 
-int net_attach(struct net *n, const struct net_conf *conf, struct err *e)
+static int attach_pair(struct net_pair *p, int fd, struct err *e)
 {
-	n->watch = (struct watch){ .fd = conf->fd,
+	p->fd = fd;
+	p->watch = (struct watch){ .fd = fd,
 				   .name = "net",
 				   .ready = net_ready_fd };
-	if (loop_add(n->loop, &n->watch, 0, e) < 0)
+	p->stray = (struct watch){ .fd = fd,
+				   .name = "net",
+				   .ready = net_ready_stray };
+	if (loop_add(p->net->loop, p->on ? &p->watch : &p->stray, 0, e) < 0)
 		return -e->code;
-	n->fd = conf->fd;
+	p->up = true;
+	return 0;
+}
+
+int net_attach(struct net *n, const struct net_conf *conf, struct err *e)
+{
+	struct net_way *way = n->pair[0].way;
+
+	if (attach_pair(n->pair, conf->fd, e) < 0)
+		return -e->code;
+	for (unsigned i = 1; i < n->npairs; i++)
+		if (attach_pair(&n->pair[i], conf->more[i - 1], e) < 0)
+			return -e->code;
 	n->mtu = conf->mtu;
 	memcpy(n->mac, conf->mac, sizeof(n->mac));
-	rate_init(&n->way[NET_RX].rate, &conf->rx, NULL);
-	rate_init(&n->way[NET_TX].rate, &conf->tx, NULL);
+	rate_init(&way[NET_RX].rate, &conf->rx, NULL);
+	rate_init(&way[NET_TX].rate, &conf->tx, NULL);
 	n->virtio.offered &= ~NET_F_MTU;
 	if (n->mtu)
 		n->virtio.offered |= NET_F_MTU;
@@ -284,34 +246,66 @@ int net_attach(struct net *n, const struct net_conf *conf, struct err *e)
 	return 0;
 }
 
-static int net_open(struct net *n, const struct net_conf *conf,
-		    struct loop *loop, struct err *e)
+static int open_timers(struct net *n, struct err *e)
 {
 	static const struct {
 		const char *name;
 		void (*fired)(struct timer *t);
 	} timers[] = { [NET_RX] = { "net rx rate", rx_fired },
 		       [NET_TX] = { "net tx rate", tx_fired } };
+
+	for (unsigned i = 0; i < NET_NQUEUES; i++)
+		if (timer_init(&n->pair[0].way[i].timer, n->loop,
+			       timers[i].name, timers[i].fired, e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int open_pair(struct net *n, unsigned i, int fd, struct err *e)
+{
+	struct net_pair *p = &n->pair[i];
 	int r;
 
-	n->spill = malloc(NET_HDR + NET_FRAME_MAX);
-	if (!n->spill)
+	p->net = n;
+	p->rx = &n->virtio.queue[NET_NQUEUES * i + NET_RX];
+	p->tx = &n->virtio.queue[NET_NQUEUES * i + NET_TX];
+	p->loop = n->loop;
+	p->fd = -1;
+	p->on = i == 0;
+	p->spill = malloc(NET_HDR + NET_FRAME_MAX);
+	if (!p->spill)
 		return err_set(e, ENOMEM, "net: no memory");
+	r = fd < 0 ? 0 : fd_set_nonblock(fd, true);
+	return r < 0 ? err_set(e, -r, "net: %s", strerror(-r)) : 0;
+}
+
+static int net_open(struct net *n, const struct net_conf *conf, struct err *e)
+{
+	n->virtio.offered |= n->back->features;
+	if (n->npairs > 1)
+		n->virtio.offered |= NET_F_CTRL_VQ | NET_F_MQ;
 	if (n->back == &net_stream && net_stream_init(n, e) < 0)
 		return -e->code;
-	for (unsigned i = 0; i < NET_NQUEUES; i++)
-		if (timer_init(&n->way[i].timer, loop, timers[i].name,
-			       timers[i].fired, e) < 0)
+	for (unsigned i = 0; i < n->npairs; i++)
+		if (open_pair(n, i, i == 0 ? conf->fd : conf->more[i - 1], e) <
+		    0)
 			return -e->code;
-	n->virtio.offered |= n->back->features;
-	if (conf->fd < 0) {
-		n->virtio.absent = true;
-		return 0;
-	}
-	r = fd_set_nonblock(conf->fd, true);
-	if (r < 0)
-		return err_set(e, -r, "net: %s", strerror(-r));
-	return net_attach(n, conf, e);
+	if (open_timers(n, e) < 0)
+		return -e->code;
+	if (n->npairs > 1 && net_pairs_init(n, e) < 0)
+		return -e->code;
+	if (conf->fd >= 0)
+		return net_attach(n, conf, e);
+	n->virtio.absent = true;
+	return 0;
+}
+
+/* A rate is the device's, and its buckets are one thread's. */
+static unsigned pairs_of(const struct net_conf *c)
+{
+	bool rate = c->rx.bytes || c->rx.ops || c->tx.bytes || c->tx.ops;
+
+	return c->stream || rate ? 1 : 1 + c->nmore;
 }
 
 struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
@@ -324,32 +318,46 @@ struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
 		err_set(e, ENOMEM, "net: no memory");
 		return NULL;
 	}
-	if (virtio_init(&n->virtio, &net_ops, c->name, mem, e) < 0) {
+	n->npairs = pairs_of(c);
+	n->ops = net_ops;
+	if (n->npairs > 1)
+		n->ops.queues = NET_NQUEUES * n->npairs + 1;
+	if (virtio_init(&n->virtio, &n->ops, c->name, mem, e) < 0) {
 		free(n);
 		return NULL;
 	}
 	n->loop = loop;
 	n->back = c->stream ? &net_stream : &net_tap;
-	n->fd = -1;
-	if (net_open(n, c, loop, e) < 0) {
+	if (net_open(n, c, e) < 0) {
 		net_destroy(&n->virtio);
 		return NULL;
 	}
 	return &n->virtio;
 }
 
+int net_start(struct virtio *v, const struct dev_threads *t, struct err *e)
+{
+	return net_pairs_start(net_of(v), t, e);
+}
+
 void net_destroy(struct virtio *v)
 {
 	struct net *n = net_of(v);
 
-	loop_del(n->loop, &n->watch);
+	net_pairs_fini(n);
+	for (unsigned i = 0; i < n->npairs; i++) {
+		struct net_pair *p = &n->pair[i];
+
+		loop_del(n->loop, &p->stray);
+		free(p->spill);
+	}
+	loop_del(n->loop, &n->pair[0].watch);
 	if (n->plugged)
-		close(n->fd);
+		close(n->pair[0].fd);
 	for (unsigned i = 0; i < NET_NQUEUES; i++)
-		timer_fini(&n->way[i].timer, n->loop);
+		timer_fini(&n->pair[0].way[i].timer, n->loop);
 	virtio_fini(v);
 	net_stream_fini(n);
-	free(n->spill);
 	free(n);
 }
 
@@ -357,7 +365,11 @@ void net_stats(struct virtio *v, struct dev_stats *s)
 {
 	const struct net *n = net_of(v);
 
-	s->net_rx_bytes += n->way[NET_RX].bytes;
-	s->net_tx_bytes += n->way[NET_TX].bytes;
-	s->net_dropped += n->way[NET_RX].dropped + n->way[NET_TX].dropped;
+	for (unsigned i = 0; i < n->npairs; i++) {
+		const struct net_way *w = n->pair[i].way;
+
+		s->net_rx_bytes += w[NET_RX].bytes;
+		s->net_tx_bytes += w[NET_TX].bytes;
+		s->net_dropped += w[NET_RX].dropped + w[NET_TX].dropped;
+	}
 }

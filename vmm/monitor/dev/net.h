@@ -3,8 +3,11 @@
  *
  * THEORY OF OPERATION
  *
- *     net.c         configuration space, features, what the guest sends
+ *     net.c         configuration space, features, what the loops watch
+ *     net_tx.c      what the guest sends
  *     net_rx.c      what the guest receives
+ *     net_ctrl.c    what the guest asks for: how many pairs of queues
+ *     net_pairs.c   pairs behind the first, each with a thread (net_worker.h)
  *     net_tap.c     a tap device: frames with a virtio header, so checksums
  *                   and segmentation are left to whoever needs them last
  *     net_plug.c    a tap that comes and goes while the guest runs
@@ -25,15 +28,29 @@
  * those it has and waits for the others; it is dropped only when a whole ring of
  * them would not do.
  *
- * One pair of queues, however many CPUs there are: one loop serves all of a
- * machine's devices and virtio-mmio has one interrupt for a device, so a second
- * pair would share the thread on this side and the interrupt on the other. */
+ * A device that was given several queues of a tap has as many pairs of its own
+ * (VIRTIO_NET_F_MQ). The first is the machine loop's; each other has a thread,
+ * a loop and a doorbell, so pairs share no lock and no system call: what they
+ * have in common is the tap, the interrupt (virtio-mmio has one for a device)
+ * and a few words of struct virtio, all atomic. A pair works once the guest has
+ * enabled it. Until then, and from the moment it is reset or disabled, its
+ * thread keeps its hands off: the machine's loop holds the worker while it
+ * changes hands. The tap spreads what comes over all of its queues at any time,
+ * so frames of a pair that is off are read by the first one; nothing has to be
+ * told to the tap, whose answer would take a lock of the whole host.
+ *
+ * Which queue of a tap a flow comes out of follows where the guest sent it from
+ * (the tap remembers), so a connection stays on one pair both ways.
+ *
+ * One pair where the guest has one CPU, over a stream, which is one order of
+ * bytes, and behind a rate, whose buckets are one thread's. */
 #pragma once
 
 #include "dev/dev.h"
 
 struct virtio *net_create(const struct dev_conf *conf, const struct mem *mem,
 			  struct loop *loop, struct err *e);
+int net_start(struct virtio *v, const struct dev_threads *t, struct err *e);
 void net_destroy(struct virtio *v);
 void net_stats(struct virtio *v, struct dev_stats *s);
 int net_plug(struct virtio *v, const struct dev_conf *conf, struct err *e);

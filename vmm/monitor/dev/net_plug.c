@@ -4,7 +4,7 @@
  * A device made without a back end is a placeholder. It has its queues, timers
  * and doorbell from the start, since none of them can be made once the
  * monitor's system calls are closed; what comes later is a descriptor and a few
- * numbers. The guest may have ignored its end: then the frames have nowhere to
+ * numbers, and one pair of queues. The guest may have ignored its end: then the frames have nowhere to
  * go, its driver is told that the device needs a reset, and until it did that
  * nothing is plugged in here again. */
 #include "dev/net_priv.h"
@@ -36,12 +36,14 @@ int net_plug(struct virtio *v, const struct dev_conf *conf, struct err *e)
 void net_unplug(struct virtio *v)
 {
 	struct net *n = net_of(v);
+	struct net_pair *p = n->pair;
 
-	loop_del(n->loop, &n->watch);
+	loop_del(n->loop, &p->watch);
 	if (n->plugged)
-		close(n->fd);
-	n->plugged = n->up = false;
-	n->fd = -1;
+		close(p->fd);
+	n->plugged = p->up = false;
+	n->up = false;
+	p->fd = -1;
 	n->mtu = 0;
 	memset(n->mac, 0, sizeof(n->mac));
 	virtio_vanish(v);

@@ -47,27 +47,27 @@ static void put_back(struct queue *q, struct net_spread *s)
 }
 
 /* Not even every buffer the guest could offer would do. */
-static bool hopeless(const struct net *n)
+static bool hopeless(const struct net_pair *p)
 {
-	return !(n->virtio.features & NET_F_MRG_RXBUF) ||
-	       n->spread.n >= n->virtio.queue[NET_RX].size;
+	return !(p->net->virtio.features & NET_F_MRG_RXBUF) ||
+	       p->spread.n >= p->rx->size;
 }
 
 /* The rest of a frame, in more chains. -ENOBUFS: it waits for them; -EMSGSIZE:
  * it cannot have them. */
-static int spread_rest(struct net *n)
+static int spread_rest(struct net_pair *p)
 {
-	struct queue *q = &n->virtio.queue[NET_RX];
-	struct net_spread *s = &n->spread;
+	struct queue *q = p->rx;
+	struct net_spread *s = &p->spread;
 	size_t first = s->chain[0]->in_bytes;
 
 	while (s->done < s->len) {
-		struct chain *c = hopeless(n) ? NULL : queue_pop(q);
+		struct chain *c = hopeless(p) ? NULL : queue_pop(q);
 		size_t took;
 
 		if (!c)
-			return hopeless(n) ? -EMSGSIZE : -ENOBUFS;
-		took = fill(c, n->spill + (s->done - first), s->len - s->done);
+			return hopeless(p) ? -EMSGSIZE : -ENOBUFS;
+		took = fill(c, p->spill + (s->done - first), s->len - s->done);
 		s->chain[s->n] = c;
 		s->used[s->n++] = (uint32_t)took;
 		if (took == 0)
@@ -78,16 +78,16 @@ static int spread_rest(struct net *n)
 }
 
 /* 0: the frame has gone its way; -ENOBUFS: it waits for buffers. */
-static int deliver(struct net *n)
+static int deliver(struct net_pair *p)
 {
-	struct queue *q = &n->virtio.queue[NET_RX];
-	struct net_spread *s = &n->spread;
-	int r = spread_rest(n);
+	struct queue *q = p->rx;
+	struct net_spread *s = &p->spread;
+	int r = spread_rest(p);
 
 	if (r == -ENOBUFS)
 		return r;
 	if (r < 0) {
-		n->way[NET_RX].dropped++;
+		net_count(&p->way[NET_RX].dropped, 1);
 		put_back(q, s);
 		return 0;
 	}
@@ -96,33 +96,33 @@ static int deliver(struct net *n)
 		queue_put(q, s->chain[i], s->used[i]);
 	queue_show(q);
 	s->n = 0;
-	n->way[NET_RX].frames++;
-	n->way[NET_RX].bytes += s->len - NET_HDR;
-	rate_take(&n->way[NET_RX].rate, s->len - NET_HDR, 1);
+	net_count(&p->way[NET_RX].frames, 1);
+	net_count(&p->way[NET_RX].bytes, s->len - NET_HDR);
+	rate_take(&p->way[NET_RX].rate, s->len - NET_HDR, 1);
 	return 0;
 }
 
 /* One frame. 0, -EAGAIN: none, -ENOBUFS: no room, or -errno. */
-static int receive_one(struct net *n)
+static int receive_one(struct net_pair *p, struct net_pair *from)
 {
-	struct queue *q = &n->virtio.queue[NET_RX];
+	struct queue *q = p->rx;
 	struct iovec iov[NET_SEGMENTS + 1];
-	struct net_spread *s = &n->spread;
+	struct net_spread *s = &p->spread;
 	struct chain *c;
 	ssize_t len;
 
 	if (s->n > 0)
-		return deliver(n);
+		return deliver(p);
 	c = queue_pop(q);
 	if (!c)
 		return -ENOBUFS;
 	if (c->nout || c->in_bytes < NET_HDR + NET_ETH) {
-		virtio_broken(&n->virtio, "a buffer no frame fits into");
+		queue_broken(q, "a buffer no frame fits into");
 		return -EPROTO;
 	}
 	memcpy(iov, c->iov, c->nin * sizeof(*iov));
-	iov[c->nin] = (struct iovec){ n->spill, NET_HDR + NET_FRAME_MAX };
-	len = n->back->recv(n, iov, c->nin + 1u);
+	iov[c->nin] = (struct iovec){ p->spill, NET_HDR + NET_FRAME_MAX };
+	len = p->net->back->recv(from, iov, c->nin + 1u);
 	if (len < NET_HDR + NET_ETH) {
 		queue_unpop(q, c);
 		return len < 0 ? (int)len : 0;
@@ -132,13 +132,13 @@ static int receive_one(struct net *n)
 	s->len = (size_t)len;
 	s->done = MIN(s->len, c->in_bytes);
 	s->used[0] = (uint32_t)s->done;
-	return deliver(n);
+	return deliver(p);
 }
 
 /* Behind a limit, time tells when to go on. */
-static bool held(struct net *n)
+static bool held(struct net_pair *p)
 {
-	struct net_way *w = &n->way[NET_RX];
+	struct net_way *w = &p->way[NET_RX];
 	uint64_t us = rate_wait(&w->rate, 1);
 
 	if (us == 0)
@@ -148,27 +148,35 @@ static bool held(struct net *n)
 	return true;
 }
 
-void net_receive(struct net *n)
+void net_forget(struct net_pair *p)
 {
-	struct queue *q = &n->virtio.queue[NET_RX];
+	if (p->spread.n > 0)
+		net_count(&p->way[NET_RX].dropped, 1);
+	put_back(p->rx, &p->spread);
+}
+
+void net_receive(struct net_pair *p, struct net_pair *from)
+{
+	const struct net_back *back = p->net->back;
+	struct net_way *w = &p->way[NET_RX];
 	int r = 0;
 
-	n->starved = false;
-	if (!n->up || n->way[NET_RX].waits)
+	p->starved = false;
+	if (!from->up || w->waits)
 		return;
-	for (unsigned i = 0; i < TURN_FRAMES && r == 0 && !held(n); i++) {
-		r = receive_one(n);
-		if (r == -ENOBUFS && queue_want_kick(q))
+	for (unsigned i = 0; i < TURN_FRAMES && r == 0 && !held(p); i++) {
+		r = receive_one(p, from);
+		if (r == -ENOBUFS && queue_want_kick(p->rx))
 			r = 0;
-		if (n->way[NET_RX].waits)
+		if (w->waits)
 			break;
 	}
-	queue_notify(q);
+	queue_notify(p->rx);
 	if (r == -ENOBUFS)
-		n->starved = true;
+		p->starved = true;
 	else if (r == -EPIPE)
-		net_down(n);
-	else if (r == 0 && n->back->buffered && n->back->buffered(n))
-		virtio_kick_self(&n->virtio);
-	net_watch(n);
+		net_down(from);
+	else if (r == 0 && back->buffered && back->buffered(from))
+		net_again(p);
+	net_watch(p);
 }

@@ -22,12 +22,12 @@ struct net_stream {
 	size_t out_at, out_len;
 };
 
-static int stream_flush(struct net *n)
+static int stream_flush(struct net_pair *p)
 {
-	struct net_stream *s = n->stream;
+	struct net_stream *s = p->net->stream;
 
 	while (s->out_at < s->out_len) {
-		ssize_t r = send(n->fd, s->out + s->out_at,
+		ssize_t r = send(p->fd, s->out + s->out_at,
 				 s->out_len - s->out_at,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -58,14 +58,14 @@ static void keep_rest(struct net_stream *s, const struct iovec *iov,
 }
 
 /* The virtio header's place is taken by the length. */
-static int stream_send(struct net *n, struct iovec *iov, unsigned niov)
+static int stream_send(struct net_pair *p, struct iovec *iov, unsigned niov)
 {
-	struct net_stream *s = n->stream;
+	struct net_stream *s = p->net->stream;
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = niov };
 	uint8_t head[LEN_BYTES + NET_ETH];
 	size_t total = 0;
 	uint32_t be;
-	ssize_t r = stream_flush(n);
+	ssize_t r = stream_flush(p);
 
 	if (r < 0)
 		return (int)r;
@@ -77,7 +77,7 @@ static int stream_send(struct net *n, struct iovec *iov, unsigned niov)
 	       NET_ETH);
 	iov[0] = (struct iovec){ head, sizeof(head) };
 	do
-		r = sendmsg(n->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		r = sendmsg(p->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;
@@ -99,9 +99,9 @@ static int whole(const struct net_stream *s, size_t *len)
 	return s->to - s->from >= LEN_BYTES + *len;
 }
 
-static int take_more(struct net *n)
+static int take_more(struct net_pair *p)
 {
-	struct net_stream *s = n->stream;
+	struct net_stream *s = p->net->stream;
 	ssize_t r;
 
 	if (s->from > 0) {
@@ -110,7 +110,7 @@ static int take_more(struct net *n)
 		s->from = 0;
 	}
 	do
-		r = recv(n->fd, s->in + s->to, sizeof(s->in) - s->to,
+		r = recv(p->fd, s->in + s->to, sizeof(s->in) - s->to,
 			 MSG_DONTWAIT);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
@@ -138,24 +138,24 @@ static size_t scatter(const struct iovec *iov, unsigned niov, size_t off,
 	return done;
 }
 
-static ssize_t stream_recv(struct net *n, const struct iovec *iov,
+static ssize_t stream_recv(struct net_pair *p, const struct iovec *iov,
 			   unsigned niov)
 {
 	static const uint8_t header[NET_HDR];
-	struct net_stream *s = n->stream;
+	struct net_stream *s = p->net->stream;
 	size_t len = 0, done;
 	int r;
 
 	while ((r = whole(s, &len)) == 0) {
-		r = take_more(n);
+		r = take_more(p);
 		if (r < 0)
 			return r;
 	}
 	if (r < 0) {
-		log_limited(&n->limit,
+		log_limited(&p->limit,
 			    "net %s: the stream's other end sends "
 			    "no frames",
-			    n->virtio.id);
+			    p->net->virtio.id);
 		return -EPIPE;
 	}
 	done = scatter(iov, niov, 0, header, sizeof(header));
@@ -164,11 +164,11 @@ static ssize_t stream_recv(struct net *n, const struct iovec *iov,
 	return (ssize_t)done;
 }
 
-static bool stream_buffered(struct net *n)
+static bool stream_buffered(struct net_pair *p)
 {
 	size_t len;
 
-	return whole(n->stream, &len) != 0;
+	return whole(p->net->stream, &len) != 0;
 }
 
 int net_stream_init(struct net *n, struct err *e)

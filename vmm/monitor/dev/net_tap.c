@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* What the guest can take as it is. */
+/* What the guest can take as it is; a setting of the tap, not of a queue. */
 static void tap_agreed(struct net *n)
 {
 	uint64_t f = n->virtio.features;
@@ -24,27 +24,29 @@ static void tap_agreed(struct net *n)
 		if (f & NET_F_GUEST_UFO)
 			offload |= TUN_F_UFO;
 	}
-	if (ioctl(n->fd, TUNSETOFFLOAD, offload) < 0)
-		log_limited(&n->limit, "net %s: offloads of the tap: %s",
-			    n->virtio.id, strerror(errno));
+	if (ioctl(n->pair[0].fd, TUNSETOFFLOAD, offload) < 0)
+		log_limited(&n->pair[0].limit,
+			    "net %s: offloads of the tap: %s", n->virtio.id,
+			    strerror(errno));
 }
 
-static int tap_send(struct net *n, struct iovec *iov, unsigned niov)
+static int tap_send(struct net_pair *p, struct iovec *iov, unsigned niov)
 {
 	ssize_t r;
 
 	do
-		r = writev(n->fd, iov, (int)niov);
+		r = writev(p->fd, iov, (int)niov);
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : 0;
 }
 
-static ssize_t tap_recv(struct net *n, const struct iovec *iov, unsigned niov)
+static ssize_t tap_recv(struct net_pair *p, const struct iovec *iov,
+			unsigned niov)
 {
 	ssize_t r;
 
 	do
-		r = readv(n->fd, iov, (int)niov);
+		r = readv(p->fd, iov, (int)niov);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0)
 		return r;

@@ -31,6 +31,7 @@ const struct dev_kind dev_kinds[] = {
 		      .create = net_create,
 		      .destroy = net_destroy,
 		      .stats = net_stats,
+		      .start = net_start,
 		      .plug = net_plug,
 		      .unplug = net_unplug },
 };

@@ -17,7 +17,8 @@
  * machine_plug() gives one its ID, and the guest is told by its agent to probe
  * that address again.
  *
- * Threads: the loop thread owns all device state. A vCPU thread that touches a
+ * Threads: the loop thread owns all device state, but for queues that a device
+ * serves in threads of its own (virtio.h, dev/net.h). A vCPU thread that touches a
  * register takes the machine lock for as long as that lasts; the loop holds
  * the same lock while it runs callbacks. Doorbells never leave the kernel
  * but as an eventfd in the loop, and registers of virtio devices are read from
@@ -61,6 +62,7 @@ struct machine_conf {
 	uint64_t console_max_bytes;
 	uint64_t console_rate; /* bytes a second; 0: no limit */
 	int (*enter)(void *ctx, struct err *e); /* first in a vCPU thread */
+	int (*enter_dev)(void *ctx, struct err *e); /* and in a device's own */
 	void (*ended)(void *ctx);		/* in the loop, once */
 	void *ctx;
 };
@@ -74,6 +76,7 @@ struct slot {
 	struct watch kick;
 	unsigned gsi;
 	bool spare; /* a device may come and go here */
+	pthread_mutex_t raising; /* of several threads, one after the other */
 };
 
 struct machine {
@@ -99,6 +102,7 @@ struct machine {
 	struct vcpu vcpu[MACHINE_MAX_VCPUS];
 	unsigned nvcpus;
 	struct vcpu_hooks hooks;
+	struct dev_threads threads;
 	const struct machine_conf *conf;
 	bool paused;
 	/* how it ended; under end_lock, which is taken last */
@@ -142,8 +146,9 @@ void machine_fini(struct machine *m);
 int machine_fdt(const struct machine *m, const char *cmdline, void *buf,
 		size_t room, struct err *e);
 
-/* machine/slot.c: all devices into their slots; the reverse; and lets go of
- * vCPUs that wait for the loop, which has ended. */
+/* machine/slot.c: all devices into their slots; their threads; the reverse; and
+ * lets go of vCPUs that wait for the loop, which has ended. */
 int slot_build_all(struct machine *m, struct err *e);
+int slot_start_all(struct machine *m, struct err *e);
 void slot_fini_all(struct machine *m);
 void slot_let_go(struct machine *m);

@@ -48,6 +48,13 @@ static int run_enter(void *ctx, struct err *e)
 	return m->conf->enter ? m->conf->enter(m->conf->ctx, e) : 0;
 }
 
+static int run_enter_dev(void *ctx, struct err *e)
+{
+	struct machine *m = ctx;
+
+	return m->conf->enter_dev ? m->conf->enter_dev(m->conf->ctx, e) : 0;
+}
+
 void machine_end(struct machine *m, enum machine_end end, const char *why)
 {
 	uint64_t one = 1;
@@ -71,7 +78,8 @@ int machine_start(struct machine *m, struct err *e)
 		.enter = run_enter,
 		.ctx = m,
 	};
-	if (vcpu_signals(e) < 0)
+	m->threads = (struct dev_threads){ .enter = run_enter_dev, .ctx = m };
+	if (vcpu_signals(e) < 0 || slot_start_all(m, e) < 0)
 		return -e->code;
 	for (unsigned i = 0; i < m->conf->vcpus; i++) {
 		struct vcpu *c = &m->vcpu[i];

@@ -94,7 +94,10 @@ static void slot_raise(void *own)
 {
 	struct slot *s = own;
 
+	/* While the line is high, another's edge would be none. */
+	pthread_mutex_lock(&s->raising);
 	kvm_raise(&s->machine->vm, s->gsi);
+	pthread_mutex_unlock(&s->raising);
 }
 
 /* One doorbell for all queues, or each queue's own. */
@@ -130,7 +133,7 @@ static int slot_wire(struct machine *m, struct slot *s, struct err *e)
 				  .name = s->kind->name,
 				  .ready = slot_kicked };
 	/* Another process has nothing but the eventfd. */
-	if (r == 0 && (!s->v->raise || s->v->queue_kick_fds))
+	if (r == 0 && (!s->v->raise || s->v->irq_always))
 		r = kvm_irqfd(&m->vm, s->v->irq_fd, s->gsi, e);
 	if (r == 0)
 		r = slot_doorbell(m, s->v, GPA(base.v + MMIO_QUEUE_NOTIFY), e);
@@ -148,6 +151,7 @@ static int slot_build(struct machine *m, const struct dev_conf *conf,
 	if (n == MACHINE_MAX_DEVS || n == arch_map.virtio_slots)
 		return err_set(e, ENOSPC, "too many devices");
 	s->machine = m;
+	pthread_mutex_init(&s->raising, NULL);
 	s->gsi = arch_map.virtio_gsi + n;
 	s->kind = &dev_kinds[conf->type];
 	s->v = s->kind->create(conf, &m->mem, m->loop, e);
@@ -234,6 +238,17 @@ int machine_unplug(struct machine *m, unsigned slot, struct err *e)
 		return err_set(e, ENODEV, "no device was added at slot %u",
 			       slot);
 	s->kind->unplug(s->v);
+	return 0;
+}
+
+int slot_start_all(struct machine *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->nslots; i++) {
+		const struct slot *s = &m->slot[i];
+
+		if (s->kind->start && s->kind->start(s->v, &m->threads, e) < 0)
+			return -e->code;
+	}
 	return 0;
 }
 

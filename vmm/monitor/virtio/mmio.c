@@ -230,7 +230,7 @@ static void mmio_write_reg(struct virtio *v, uint32_t off, uint32_t val)
 		break;
 	case REG_QUEUE_NOTIFY:
 		if (val < v->ops->queues)
-			virtio_kick_self(v);
+			virtio_kick_queue(v, val);
 		break;
 	case REG_INTERRUPT_ACK:
 		v->irq_status &= ~val;
@@ -301,6 +301,7 @@ void mmio_kick(struct virtio *v)
 
 	if (read(v->kick_fd, &rung, sizeof(rung)) < 0)
 		rung = 0;
+	virtio_settle(v);
 	if (virtio_live(v))
 		v->ops->kick(v);
 }

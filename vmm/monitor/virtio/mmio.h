@@ -5,8 +5,8 @@
  * offset, any order, in every state: registers that the state does not allow
  * to change keep their value; the device never sees an access beyond its
  * configuration space. DeviceID of one that is absent is 0. QueueNotify normally
- * never comes here (the machine ties it to kick_fd in the kernel); when it
- * does, it rings the same eventfd. */
+ * never comes here (the machine ties it to the doorbells in the kernel); when
+ * it does, it rings the same eventfd. */
 #pragma once
 
 #include "virtio/virtio.h"

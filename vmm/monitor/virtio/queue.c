@@ -111,9 +111,17 @@ void queue_reset(struct queue *q)
 	q->desc = q->avail = q->used = GPA(0);
 }
 
+void queue_broken(struct queue *q, const char *why)
+{
+	if (q->aside)
+		virtio_broken_aside(q->v, why);
+	else
+		virtio_broken(q->v, why);
+}
+
 static int queue_refuse(struct queue *q, const char *why)
 {
-	virtio_broken(q->v, why);
+	queue_broken(q, why);
 	return -EINVAL;
 }
 
@@ -183,7 +191,7 @@ static int queue_waiting(struct queue *q)
 	n = (uint16_t)(__atomic_load_n(&a->idx, __ATOMIC_ACQUIRE) -
 		       q->next_avail);
 	if (n > q->size) {
-		virtio_broken(q->v, "available index ran away");
+		queue_broken(q, "available index ran away");
 		return -1;
 	}
 	return n;
@@ -296,12 +304,12 @@ struct chain *queue_pop(struct queue *q)
 		return NULL;
 	head = load16(&a->ring[q->next_avail & (q->size - 1)]);
 	if (head >= q->size) {
-		virtio_broken(q->v, "head out of range");
+		queue_broken(q, "head out of range");
 		return NULL;
 	}
 	c = &q->chains[head];
 	if (c->busy) {
-		virtio_broken(q->v, "head is in flight already");
+		queue_broken(q, "head is in flight already");
 		return NULL;
 	}
 	*c = (struct chain){
@@ -310,7 +318,7 @@ struct chain *queue_pop(struct queue *q)
 	};
 	why = queue_walk(q, c);
 	if (why) {
-		virtio_broken(q->v, why);
+		queue_broken(q, why);
 		return NULL;
 	}
 	c->busy = true;

@@ -34,6 +34,7 @@ struct queue {
 	/* what the driver set up; frozen while ready */
 	uint16_t max, size;
 	bool ready;
+	bool aside; /* the thread that serves it has no machine lock */
 	gpa_t desc, avail, used;
 	/* host views of the three areas, valid while ready */
 	void *desc_host, *avail_host, *used_host;
@@ -47,6 +48,8 @@ struct queue {
 	struct chain *chains;		/* one for each head, max entries */
 	struct iovec *iovs;		/* their segments, allocated together,
 					   touched when used */
+	/* The next queue may be another CPU's. */
+	char apart[64];
 };
 
 int queue_init(struct queue *q, struct virtio *v, uint16_t index, uint16_t max,
@@ -57,6 +60,9 @@ void queue_reset(struct queue *q);
 /* The driver wrote 1 to QueueReady: checks size and that the three areas are
  * aligned and inside RAM. 0, or -EINVAL with the device marked broken. */
 int queue_enable(struct queue *q);
+
+/* The driver broke a rule of this queue's: of the device, see virtio.h. */
+void queue_broken(struct queue *q, const char *why);
 
 /* Next request, or NULL when there is none (or the device is broken). A head
  * that is made available again while in flight is a broken rule. */

@@ -73,6 +73,11 @@ void virtio_kick_self(struct virtio *v)
 	ring_eventfd(v->kick_fd);
 }
 
+void virtio_kick_queue(struct virtio *v, unsigned i)
+{
+	ring_eventfd(v->queue_kick_fds ? v->queue_kick_fds[i] : v->kick_fd);
+}
+
 void virtio_interrupt(struct virtio *v, uint32_t why)
 {
 	v->irq_status |= why;
@@ -84,11 +89,10 @@ void virtio_interrupt(struct virtio *v, uint32_t why)
 		ring_eventfd(v->irq_fd);
 }
 
-static void virtio_stop(struct virtio *v, const char *whose, const char *why)
+static const char by_driver[] = "broken by the driver";
+
+static void virtio_tell(struct virtio *v, const char *whose, const char *why)
 {
-	if (v->broken)
-		return;
-	v->broken = true;
 	v->status |= VIRTIO_S_NEEDS_RESET;
 	log_limited(&v->limit, "%s %s: %s: %s", v->ops->name, v->id, whose,
 		    why);
@@ -101,12 +105,38 @@ static void virtio_stop(struct virtio *v, const char *whose, const char *why)
 
 void virtio_broken(struct virtio *v, const char *why)
 {
-	virtio_stop(v, "broken by the driver", why);
+	if (!atomic_exchange(&v->broken, true))
+		virtio_tell(v, by_driver, why);
 }
 
 void virtio_lost(struct virtio *v, const char *why)
 {
-	virtio_stop(v, "lost", why);
+	if (!atomic_exchange(&v->broken, true))
+		virtio_tell(v, "lost", why);
+}
+
+void virtio_broken_aside(struct virtio *v, const char *why)
+{
+	if (atomic_exchange(&v->broken, true))
+		return;
+	v->aside_why = why;
+	virtio_kick_self(v);
+}
+
+void virtio_config_changed_aside(struct virtio *v)
+{
+	v->aside_changed = true;
+	virtio_kick_self(v);
+}
+
+void virtio_settle(struct virtio *v)
+{
+	const char *why = atomic_exchange(&v->aside_why, NULL);
+
+	if (why)
+		virtio_tell(v, by_driver, why);
+	if (atomic_exchange(&v->aside_changed, false))
+		virtio_config_changed(v);
 }
 
 void virtio_appear(struct virtio *v)
@@ -154,5 +184,6 @@ void virtio_reset(struct virtio *v)
 	v->features = 0;
 	v->irq_status = 0;
 	v->broken = false;
+	v->aside_why = NULL;
 	v->dev_sel = v->drv_sel = v->queue_sel = 0;
 }

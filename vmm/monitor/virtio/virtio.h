@@ -14,7 +14,11 @@
  * All calls come with the machine lock held: plain register access from a vCPU
  * thread, everything that reaches a device's ops but its configuration space
  * from the loop thread. The machine hands the two writes to Status that do (the
- * one that sets DRIVER_OK, and reset) to the loop.
+ * one that sets DRIVER_OK, and reset) to the loop. A device may serve some of
+ * its queues in threads of its own, without that lock: each such queue is aside
+ * (queue.h), one thread's, which has virtio_live(), interrupts, doorbells and the
+ * two functions below that leave the rest to the loop. reset() has those threads
+ * let go of their queues before it returns.
  *
  * The driver is not trusted. Whatever it writes, a device stays inside guest
  * RAM, ends, and never blocks. Nonsense ends in virtio_broken(): NEEDS_RESET
@@ -27,10 +31,11 @@
 #include "mem/mem.h"
 #include "virtio/queue.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VIRTIO_MAX_QUEUES 8
+#define VIRTIO_MAX_QUEUES 9 /* four pairs and a control queue */
 
 /* virtio 1.2, 5 */
 #define VIRTIO_ID_NET   1
@@ -88,18 +93,21 @@ struct virtio {
 	uint64_t features;		/* features agreed */
 	int kick_fd;			/* eventfd, owned */
 	int irq_fd;			/* eventfd, owned */
-	uint32_t irq_status;		/* InterruptStatus, virtio 1.2 4.2.2 */
-	/* of a device whose queues another process serves (vhost_user.h):
-	 * its doorbells, one for each queue, and the bits of InterruptStatus
-	 * that read as set since we are not told of its interrupts */
+	/* of a device whose queues are not all the loop's: the doorbell of each
+	 * queue (kick_fd may be among them) */
 	const int *queue_kick_fds;
+	/* and where another process serves them (vhost_user.h), the bits of
+	 * InterruptStatus that read as set, as we are not told of interrupts */
 	uint32_t irq_always;
 	uint32_t *view; /* registers as the guest reads them (view.h), or NULL */
 	/* An interrupt by other means than irq_fd; NULL: there are none. */
 	void (*raise)(void *own);
 	void *raise_own;
-	uint8_t status;
-	bool broken;
+	_Atomic uint8_t status;
+	_Atomic bool broken;
+	/* What a thread of the device's own has left to the loop to tell. */
+	_Atomic(const char *) aside_why;
+	_Atomic bool aside_changed;
 	/* A placeholder: there is no device here now (virtio 1.2,
 	 * 4.2.3.1.1). Its driver, if one is left, may only reset it. */
 	bool absent;
@@ -107,6 +115,7 @@ struct virtio {
 	/* selector registers of the transport */
 	uint32_t dev_sel, drv_sel, queue_sel;
 	struct queue queue[VIRTIO_MAX_QUEUES];
+	_Atomic uint32_t irq_status;	/* InterruptStatus, virtio 1.2 4.2.2 */
 	struct log_limit limit;
 };
 
@@ -122,6 +131,12 @@ void virtio_broken(struct virtio *v, const char *why);
 void virtio_lost(struct virtio *v, const char *why);
 /* The device configuration changed: tells the driver. */
 void virtio_config_changed(struct virtio *v);
+/* The same for a thread that serves a queue of its own: for queues it is so at
+ * once, the driver hears of it from the loop, which settles such things at the
+ * doorbell. */
+void virtio_broken_aside(struct virtio *v, const char *why);
+void virtio_config_changed_aside(struct virtio *v);
+void virtio_settle(struct virtio *v);
 /* True between DRIVER_OK and reset, and not broken. */
 bool virtio_live(const struct virtio *v);
 
@@ -134,6 +149,8 @@ void virtio_vanish(struct virtio *v);
 /* Rings the device's own doorbell: kick() runs again in the next turn of the
  * loop. For a device that stops early so that others get their turn. */
 void virtio_kick_self(struct virtio *v);
+/* The same for whoever serves queue i. */
+void virtio_kick_queue(struct virtio *v, unsigned i);
 
 /* InterruptStatus, virtio 1.2, 4.2.2 */
 #define VIRTIO_IRQ_USED	  1
