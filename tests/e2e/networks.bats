@@ -349,8 +349,12 @@ unknown" ]
 	usr_setup
 	web="$PWD/bin/image,alias=web,command=busybox httpd -f -vv -p 80 -h /etc"
 	web+=",health-cmd=busybox wget -qO- http://127.0.0.1/hosts,health-interval=1s"
-	vrun -0 usr run --rm --service "$web" "$PWD/bin/image" wget -qO- http://web/hosts
-	[[ $output == *localhost* ]]
+	# With a check of its own, and ready when its port answers.
+	late="$PWD/bin/image,alias=late,expose=81,command=sh -c"
+	late+=" sleep\${IFS}3;exec\${IFS}httpd\${IFS}-f\${IFS}-p\${IFS}81\${IFS}-h\${IFS}/etc"
+	vrun -0 usr run --rm --service "$web" --service "$late" \
+		"$PWD/bin/image" wget -qO- http://web/hosts http://late:81/hosts
+	[ "$(grep -c localhost <<<"$output")" -ge 2 ]
 	all_gone
 	# What is shared is killed: the next ones find each other again.
 	vrun -0 usr network create ci

@@ -45,6 +45,7 @@ static const struct key {
 	{ "cpus", spec_cpus },
 	{ "volume", spec_volume },
 	{ "tmpfs", spec_tmpfs },
+	{ "expose", spec_expose },
 	{ "health-cmd", spec_health_cmd },
 	{ "health-interval", spec_health_interval },
 	{ "health-retries", spec_health_retries },
@@ -84,8 +85,8 @@ static int set_key(struct service *v, char *word, int *argc, struct err *e)
 				     : 0;
 	return err_set(e, EINVAL,
 		       "'%s' is none of alias, command, env, user, memory, "
-		       "cpus, volume, tmpfs, health-cmd, health-interval, "
-		       "health-retries, pull",
+		       "cpus, volume, tmpfs, expose, health-cmd, "
+		       "health-interval, health-retries, pull",
 		       word);
 }
 
