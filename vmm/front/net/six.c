@@ -92,9 +92,11 @@ static const char *not_forwarded(void)
 		       "net.ipv6.conf.all.forwarding=1)";
 	if (blocked_find(&b, NFPROTO_IPV6, &ignored) == 0 && *b.chain)
 		return b.legacy ? "the host's rules drop it (ip6tables-legacy "
-				  "-I FORWARD -i vl+ -j ACCEPT, and -o vl+)"
+				  "-I FORWARD -i " HOST_LINK
+				  "+ -j ACCEPT, and -o " HOST_LINK "+)"
 				: "the host's rules drop it (ip6tables -I "
-				  "FORWARD -i vl+ -j ACCEPT, and -o vl+)";
+				  "FORWARD -i " HOST_LINK
+				  "+ -j ACCEPT, and -o " HOST_LINK "+)";
 	return NULL;
 }
 
