@@ -77,7 +77,7 @@ static size_t question(const char *name, uint8_t *q)
 static int once_ask(const struct sockaddr_in *to, const char *name,
 		    struct in_addr *ip)
 {
-	uint8_t q[512], a[512];
+	uint8_t q[512], a[512] = { 0 };
 	size_t len = question(name, q);
 	const struct timeval limit = { .tv_sec = 5 };
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
