@@ -113,8 +113,10 @@ from db
 hello from the world
 no
 unknown" ]
-	vrun -0 world busybox wget -qO- "http://$IN:8080/x"
-	[ "$output" = 'from db' ]
+	for at in "world $IN" "world [$IN6]" 'user [::1]'; do
+		vrun -0 "${at% *}" busybox wget -qO- "http://${at#* }:8080/x"
+		[ "$output" = 'from db' ]
+	done
 	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}' ci
 	[ "$output" = "db $db/24" ]
 	# One that is not on it does not reach it, and the name is nobody's.

@@ -108,6 +108,10 @@ static void text(void **state)
 	assert_true(strstr(t, "@closed0_4 goto") < strstr(t, "@open0_4 meta"));
 	assert_non_null(strstr(t, "\"" EGRESS_UP "\" tcp dport 80 accept\n"));
 	assert_non_null(strstr(t, "\"" EGRESS_UP "\" udp dport 53 accept\n"));
+	/* What is asked through doors is tracked, names are not. */
+	assert_non_null(strstr(t, "ct direction reply accept\n"));
+	assert_non_null(strstr(t, "th dport 53 notrack\n"));
+	assert_non_null(strstr(t, "th sport 53 notrack\n"));
 	/* The tap of a network joined later leads there, or nowhere. */
 	assert_non_null(strstr(t, "\"vial8\" . \"net8\" } goto late\n"
 				  "iifname \"vial*\" goto refuse\n"));
