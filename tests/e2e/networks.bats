@@ -161,8 +161,8 @@ joined()
 	[[ $output == "$1 24 ${1%.*}.1 06:"* ]]
 	vrun -0 net exec job cat /sys/class/net/eth1/address
 	[[ $output == 06:* ]]
-	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{end}}' ci
-	[[ $output == *job* && $output == *db* ]]
+	vrun -0 net network inspect -f '{{range .Containers}}{{.Name}} {{.MacAddress}} {{end}}' ci
+	[[ $output == *'job 06:'* && $output == *'db 02:'* ]]
 	# It leads to that network alone, and for nobody else.
 	vrun -0 net exec job sh -c "
 		n=${1%.*}

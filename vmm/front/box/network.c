@@ -395,6 +395,8 @@ static bool uses(const struct network *n, const struct box_info *info,
 		snprintf(u->address, sizeof(u->address), "%.15s",
 			 netinfo_dotted(late ? late->address : net.guest,
 					text));
+		snprintf(u->mac, sizeof(u->mac), "%.17s",
+			 netinfo_mac(late ? late->mac : net.mac, text));
 		yes = yes || late || strcmp(net.network, n->name) == 0;
 		netinfo_fini(&net);
 	}

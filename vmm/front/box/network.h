@@ -41,7 +41,7 @@ void network_fini(struct network *n);
 /* Boxes whose spec names it, and those that are there by another's name.
  * address is "" where none runs. The caller frees the list. */
 struct network_user {
-	char name[64], id[65], address[16];
+	char name[64], id[65], address[16], mac[18];
 	bool runs;
 };
 int network_users(const struct network *n, struct network_user **users,

@@ -26,8 +26,9 @@ static json_t *containers(const struct network *n)
 		if (users[i].runs)
 			json_object_set_new(
 				o, users[i].id,
-				json_pack("{s:s s:o}", "Name", users[i].name,
-					  "IPv4Address",
+				json_pack("{s:s s:s s:o}", "Name",
+					  users[i].name, "MacAddress",
+					  users[i].mac, "IPv4Address",
 					  json_sprintf("%s/%u",
 						       users[i].address,
 						       n->prefix)));

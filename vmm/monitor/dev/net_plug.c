@@ -4,9 +4,9 @@
  * A device made without a back end is a placeholder. It has its queues, timers
  * and doorbell from the start, since none of them can be made once the
  * monitor's system calls are closed; what comes later is a descriptor and a few
- * numbers, and one pair of queues. The guest may have ignored its end: then the frames have nowhere to
- * go, its driver is told that the device needs a reset, and until it did that
- * nothing is plugged in here again. */
+ * numbers, and one pair of queues. The guest may have ignored its end: then the
+ * frames have nowhere to go, its driver is told that the device needs a reset,
+ * and until it did that nothing is plugged in here again. */
 #include "dev/net_priv.h"
 
 #include "base/auto.h"
