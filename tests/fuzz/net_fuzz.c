@@ -26,7 +26,7 @@
 #define FRAME_MAX (65535 + ETH + 4)
 #define MRG NET_F_MRG_RXBUF
 #define USUAL (MRG | NET_F_CTRL_VQ | NET_F_MQ)
-#define PAIRS 3u
+#define PAIRS	   ((size_t)3)
 #define CTRL (2 * PAIRS)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -136,7 +136,7 @@ static void put_chain(struct bytes *b, uint8_t op)
 {
 	unsigned n = 1 + bytes_u8(b) % SEGS;
 	bool in = op & 8;
-	struct seg segs[SEGS];
+	struct seg segs[SEGS] = { 0 };
 
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t at = AREA + bytes_u16(b);

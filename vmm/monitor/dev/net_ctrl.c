@@ -21,14 +21,14 @@
 /* Behind the last pair; without NET_F_MQ there is one for the driver. */
 static struct queue *control_queue(struct net *n)
 {
-	unsigned pairs = (n->virtio.features & NET_F_MQ) ? n->npairs : 1;
+	size_t pairs = (n->virtio.features & NET_F_MQ) ? n->npairs : 1;
 
 	return &n->virtio.queue[NET_NQUEUES * pairs];
 }
 
 static uint8_t obey(struct net *n, const struct chain *c)
 {
-	uint8_t b[COMMAND_BYTES];
+	uint8_t b[COMMAND_BYTES] = { 0 };
 	unsigned pairs;
 	size_t got = 0;
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#define PAIRS 3u
+#define PAIRS ((size_t)3)
 #define MQ (MRG | NET_F_CTRL_VQ | NET_F_MQ)
 #define EVENT VIRTIO_F_EVENT_IDX
 #define RING 64
@@ -263,7 +263,7 @@ static void as_many_as_there_are_queues(void **state)
 	assert_int_equal(m->v->queue_kick_fds[0], m->v->kick_fd);
 	assert_int_equal(m->v->queue_kick_fds[1], m->v->kick_fd);
 	assert_int_equal(m->v->queue_kick_fds[2 * PAIRS], m->v->kick_fd);
-	for (unsigned i = 1; i < PAIRS; i++) {
+	for (size_t i = 1; i < PAIRS; i++) {
 		assert_int_equal(m->v->queue_kick_fds[2 * i],
 				 m->v->queue_kick_fds[2 * i + 1]);
 		assert_int_not_equal(m->v->queue_kick_fds[2 * i],
