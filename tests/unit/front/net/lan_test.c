@@ -4,6 +4,7 @@
 #include "net/lan.h"
 
 #include "base/auto.h"
+#include "net/meet.h"
 #include "net/pool.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +153,56 @@ static void addresses_are_one_box_s(void **state)
 	lan_fini(&two);
 }
 
+/* An ordinary user's: whoever is in what both are below enters it, nobody
+ * else. */
+static void it_may_be_below_a_roof(void **state)
+{
+	char folder[] = "/tmp/lan-test-XXXXXX", *name = id;
+	struct lan_place at = LAN_PLACE_INIT;
+	Vial__Net__Network n = VIAL__NET__NETWORK__INIT;
+	struct lan l = LAN_INIT;
+	struct err e = { 0 };
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (!allowed())
+		skip();
+	assert_non_null(mkdtemp(folder));
+	at.folder = meet_folder(folder, &e);
+	n.id = id;
+	n.subnet = (ProtobufCBinaryData){ sizeof(subnet), subnet };
+	n.prefix = 24;
+	n.names = &name;
+	n.n_names = 1;
+	if (at.folder < 0 || roof_take(&at.roof, at.folder, &e) < 0 ||
+	    lan_join(&l, &at, &n, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_true(l.roof >= 0 && roof_same(l.roof, at.roof.ns));
+	pid = fork();
+	if (pid == 0) {
+		/* With no rights but those in it. */
+		if (setresgid(65534, 65534, 65534) < 0 ||
+		    setresuid(65534, 65534, 65534) < 0 ||
+		    setns(l.netns, CLONE_NEWNET) == 0)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(roof_enter(l.roof, &e) < 0 ||
+		      setns(l.netns, CLONE_NEWNET) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	lan_fini(&l);
+	lan_place_fini(&at);
+	/* What was shared goes, and its sockets with it. */
+	while (rmdir(folder) < 0)
+		usleep(1000);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	struct lan l;
@@ -170,11 +222,14 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everybody_knows_who_is_there),
 		cmocka_unit_test(addresses_are_one_box_s),
+		cmocka_unit_test(it_may_be_below_a_roof),
 		cmocka_unit_test(nonsense_is_refused),
 	};
 	struct err e = { 0 };
 
 	if (argc == 3 && strcmp(argv[1], "lan") == 0)
 		return lan_keeper(argv[2], &e) < 0;
+	if (argc == 2 && strcmp(argv[1], "roof") == 0)
+		return roof_keeper(&e) < 0;
 	return cmocka_run_group_tests(tests, start, stop);
 }
