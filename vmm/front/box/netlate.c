@@ -23,6 +23,7 @@ struct helper {
 	int sock;
 	int got[2]; /* what it has handed over: LAN, TAP; -1: not */
 	Vial__Net__Answer *said;
+	char folder[PATH_MAX]; /* the request's */
 };
 
 enum { LAN, TAP };
@@ -79,12 +80,11 @@ static int ask_helper(const struct boxnet *b, struct helper *h, const char *how,
 		      Vial__Net__Request *r, struct err *e)
 {
 	const struct netegress none = { .log = -1, .record = -1 };
-	char folder[PATH_MAX];
 	struct chan c;
 	int n;
 
-	where_net(folder);
-	r->folder = folder;
+	where_net(h->folder);
+	r->folder = h->folder;
 	if (netd_spawn(how, -1, &none, &h->pid, &h->sock, e) < 0 ||
 	    put_namespaces(b, h, e) < 0)
 		return -e->code;
