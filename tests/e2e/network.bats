@@ -40,6 +40,11 @@ reaches()	# MODE CPUS
 	# A pair of queues for each CPU.
 	vrun -0 net exec job sh -c 'ls -d /sys/class/net/eth0/queues/rx-* | wc -l'
 	[ "$output" = "$2" ]
+	vmm=$(net inspect -f '{{.State.Pid}}' job)
+	# A disk's workers come and go.
+	cat /proc/"$vmm"/task/*/status >sealed 2>/dev/null || true
+	[ "$(grep -c '^Seccomp:.*2$' sealed)" -ge $(($2 * 2)) ]
+	! grep '^Seccomp:.*[01]$' sealed || false
 	vrun -0 net inspect -f '{{.NetworkSettings.GlobalIPv6Address}}' job
 	[[ $output == fd76:6961:6c00:*::7 ]]
 	vrun -0 net port job 53
