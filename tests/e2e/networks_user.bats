@@ -77,10 +77,10 @@ hello from the world
 no
 unknown" ]
 	# Published, to the world and to the host itself.
-	vrun -0 world busybox wget -qO- "http://$IN:8080/x"
-	[ "$output" = 'from db' ]
-	vrun -0 user busybox wget -qO- http://127.0.0.1:8080/x
-	[ "$output" = 'from db' ]
+	for at in "world $IN" 'user 127.0.0.1' "world [$IN6]" 'user [::1]'; do
+		vrun -0 "${at% *}" busybox wget -qO- "http://${at#* }:8080/x"
+		[ "$output" = 'from db' ]
+	done
 	# Joined and left while it runs.
 	for _ in 1 2; do
 		vrun -0 usr network connect --alias worker ci job

@@ -31,6 +31,13 @@ static char *rules(const struct addr_plan *a, const struct ports *p)
 		   "type nat hook postrouting priority 100\n"
 		   "oifname \"" HOST_TAP "\" ip saddr 127.0.0.0/8 masquerade\n"
 		   "}\n}\n");
+	/* pasta takes who sent something last for the guest, and what an
+	 * interface says before it has its address, too. */
+	if (a->six)
+		fprintf(f, "table ip6 vial-loopback {\nchain unnamed {\n"
+			   "type filter hook output priority 0\n"
+			   "oifname \"" HOST_UP "\" ip6 saddr :: drop\n"
+			   "}\n}\n");
 	if (fclose(f) == 0)
 		return text;
 	free(text);

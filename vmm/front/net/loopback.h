@@ -10,6 +10,7 @@
 #include "net/addr.h"
 #include "net/ports.h"
 
-/* From within the box's network namespace. Nothing when there are no ports. */
+/* From within the box's network namespace, before the way up is. Nothing when
+ * there are no ports. */
 int loopback_open(const struct addr_plan *a, const struct ports *p,
 		  struct err *e);

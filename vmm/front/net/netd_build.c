@@ -131,7 +131,7 @@ static int open_loopback(struct netd *n, struct err *e)
 		    doors_add_loopback(n->doors, p->udp, p->guest, e) < 0)
 			return -e->code;
 	}
-	return loopback_open(&n->addr, &n->ports, e);
+	return 0;
 }
 
 static int prepare_nat(struct netd *n, struct err *e)
@@ -411,7 +411,8 @@ static int furnish(struct netd *n, struct err *e)
 	struct nl_sock *sk;
 	int r;
 
-	if (set_all(n, e) < 0)
+	if (set_all(n, e) < 0 ||
+	    (!is_nat(n) && loopback_open(&n->addr, &n->ports, e) < 0))
 		return -e->code;
 	sk = link_open(e);
 	if (!sk)
