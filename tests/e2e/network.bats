@@ -8,6 +8,26 @@
 load common
 load world
 
+@test "network: a rate for each way" {
+	vrun -0 net run --name slow --network nat --cpus 2 --net-rx-bps 1m \
+		--net-tx-bps 10m "$IMAGE" sh -ec "
+		begin=\$(date +%s)
+		wget -qO- http://$OUT/large | sha256sum
+		echo \$((\$(date +%s) - begin))
+		ls -d /sys/class/net/eth0/queues/rx-* | wc -l"
+	[ "${lines[0]}" = "$(sha256sum <"$BATS_FILE_TMPDIR/www/large")" ]
+	# Three megabytes, of which the first is free.
+	[ "${lines[1]}" -ge 1 ]
+	# A rate has one pair of queues.
+	[ "${lines[2]}" = 1 ]
+	vrun -0 net inspect -f '{{.HostConfig.NetRxBps}} {{.HostConfig.NetTxBps}}' slow
+	[ "$output" = '1048576 10485760' ]
+	net rm slow >/dev/null
+	vrun -125 net run --rm --net-tx-bps fast "$IMAGE" true
+	one_line fast
+	all_gone
+}
+
 @test "network: none is none" {
 	vrun -0 net run --rm --network none "$IMAGE" \
 		sh -c 'ls /sys/class/net; ip route'

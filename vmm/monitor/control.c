@@ -128,6 +128,8 @@ static int check_plug(const Vial__Control__Plug *p, struct err *e)
 	if (p->mtu > CONF_MAX_MTU || (p->mtu && p->mtu < CONF_MIN_MTU))
 		return err_set(e, EINVAL, "mtu: not %d to %d", CONF_MIN_MTU,
 			       CONF_MAX_MTU);
+	if (p->rx_bytes > CONF_MAX_RATE || p->tx_bytes > CONF_MAX_RATE)
+		return err_set(e, EINVAL, "rate: more than 2^40 a second");
 	return 0;
 }
 
@@ -143,6 +145,8 @@ static int plug(struct control_client *cl, const Vial__Control__Plug *p,
 		return err_set(e, EBADF, "no tap came with the call");
 	conf.net.fd = cl->fd;
 	conf.net.mtu = (uint16_t)p->mtu;
+	conf.net.rx.bytes = p->rx_bytes;
+	conf.net.tx.bytes = p->tx_bytes;
 	memcpy(conf.net.mac, p->mac.data, sizeof(conf.net.mac));
 	r = machine_plug(cl->ctl->machine, &conf, e);
 	if (r < 0)

@@ -136,6 +136,8 @@ static int answered(void)
 	return r;
 }
 
+static uint64_t rate;
+
 static int plug(int fd, size_t len, uint32_t mtu)
 {
 	Vial__Control__Call call = VIAL__CONTROL__CALL__INIT;
@@ -143,6 +145,7 @@ static int plug(int fd, size_t len, uint32_t mtu)
 
 	p.mac = (ProtobufCBinaryData){ len, mac };
 	p.mtu = mtu;
+	p.rx_bytes = p.tx_bytes = rate;
 	call.op_case = VIAL__CONTROL__CALL__OP_PLUG;
 	call.plug = &p;
 	assert_int_equal(fd < 0 ? chan_send(&client, &call.base)
@@ -227,6 +230,9 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(plug(-1, 6, 0), -EBADF);
 	assert_int_equal(plug(a[0], 5, 0), -EINVAL);
 	/* The descriptor of a call that failed serves the next. */
+	rate = (1ull << 40) + 1;
+	assert_int_equal(plug(a[0], 6, 0), -EINVAL);
+	rate = 0;
 	assert_int_equal(plug(a[0], 6, 67), -EINVAL);
 	assert_int_equal(plug(a[0], 6, 65536), -EINVAL);
 	mac[0] |= 1;

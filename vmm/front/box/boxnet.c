@@ -155,7 +155,10 @@ int boxnet_open(struct boxnet *n, const struct spec *s, const struct box *b,
 	int r;
 
 	*n = (struct boxnet)BOXNET_INIT;
-	n->queues = MIN(cpus, BOXNET_TAPS);
+	n->rx_bps = s->limits.net_rx_bps;
+	n->tx_bps = s->limits.net_tx_bps;
+	/* A rate is for one pair of queues. */
+	n->queues = n->rx_bps || n->tx_bps ? 1 : MIN(cpus, BOXNET_TAPS);
 	snprintf(n->info.mode, sizeof(n->info.mode), "none");
 	if (strlen(b->id) < 2ul * NETINFO_MAC)
 		return err_set(e, EINVAL, "network: box %s has a short id",
@@ -221,19 +224,27 @@ int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e)
 	return netd_change(n->sock, &m, -1, NULL, 0, e);
 }
 
-bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd,
-		 uint32_t more[BOXNET_TAPS])
+bool boxnet_plan(const struct boxnet *n, struct boxnet_plan *p, uint32_t fd)
 {
+	Vial__Plan__Net *net = &p->net;
+
 	if (n->tap[0] < 0)
 		return false;
-	vial__plan__net__init(p);
-	p->tap_fd = fd;
-	p->mac.data = (uint8_t *)(uintptr_t)n->info.mac;
-	p->mac.len = sizeof(n->info.mac);
-	p->mtu = n->info.mtu;
+	vial__plan__net__init(net);
+	vial__plan__rate__init(&p->rx);
+	vial__plan__rate__init(&p->tx);
+	p->nets[0] = net;
+	net->tap_fd = fd;
+	net->mac.data = (uint8_t *)(uintptr_t)n->info.mac;
+	net->mac.len = sizeof(n->info.mac);
+	net->mtu = n->info.mtu;
+	p->rx.bytes = n->rx_bps;
+	p->tx.bytes = n->tx_bps;
+	net->rx = &p->rx;
+	net->tx = &p->tx;
 	for (uint32_t i = 1; i < BOXNET_TAPS && n->tap[i] >= 0; i++)
-		more[p->n_more_tap_fds++] = fd + i;
-	p->more_tap_fds = more;
+		p->more[net->n_more_tap_fds++] = fd + i;
+	net->more_tap_fds = p->more;
 	return true;
 }
 

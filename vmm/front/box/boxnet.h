@@ -34,6 +34,7 @@ struct boxnet {
 	/* Of the tap's queues; owned, handed on. -1: none. */
 	int tap[BOXNET_TAPS];
 	unsigned queues; /* wanted */
+	uint64_t rx_bps, tx_bps; /* of each interface; 0: no limit */
 	struct netinfo info;
 	/* Why a box that did not ask for a certain network has none; "". */
 	char missing[200];
@@ -63,10 +64,16 @@ int boxnet_probe(const struct boxnet *n, unsigned port, struct err *e);
 /* Fails when vial-netd has ended. */
 int boxnet_check(const struct boxnet *n, struct err *e);
 
+/* Messages that point into n and each other. */
+struct boxnet_plan {
+	Vial__Plan__Net net, *nets[1];
+	Vial__Plan__Rate rx, tx;
+	uint32_t more[BOXNET_TAPS];
+};
+
 /* True when there is an interface; its descriptors in the monitor are fd and
- * those that follow. more is room that lives as long as p. */
-bool boxnet_plan(const struct boxnet *n, Vial__Plan__Net *p, uint32_t fd,
-		 uint32_t more[BOXNET_TAPS]);
+ * those that follow. */
+bool boxnet_plan(const struct boxnet *n, struct boxnet_plan *p, uint32_t fd);
 
 /* Messages that point into the spec, n and each other; freed as one. */
 struct boxnet_setup {

@@ -93,18 +93,15 @@ int control_stop(int boxdir, struct err *e)
 	return ask(boxdir, &call, -1, &nothing, e);
 }
 
-int control_plug(int boxdir, int tap, const uint8_t mac[6], unsigned mtu,
+int control_plug(int boxdir, int tap, Vial__Control__Plug *plug,
 		 Vial__Control__Plugged *out, struct err *e)
 {
 	Vial__Control__Call call = VIAL__CONTROL__CALL__INIT;
-	Vial__Control__Plug plug = VIAL__CONTROL__PLUG__INIT;
 	const struct answer a = { .plugged = out };
 
 	*out = (Vial__Control__Plugged)VIAL__CONTROL__PLUGGED__INIT;
-	plug.mac = (ProtobufCBinaryData){ 6, (uint8_t *)(uintptr_t)mac };
-	plug.mtu = mtu;
 	call.op_case = VIAL__CONTROL__CALL__OP_PLUG;
-	call.plug = &plug;
+	call.plug = plug;
 	return ask(boxdir, &call, tap, &a, e);
 }
 

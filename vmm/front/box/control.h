@@ -12,7 +12,7 @@ int control_resume(int boxdir, struct err *e);
 int control_stop(int boxdir, struct err *e);
 /* An interface over tap, which must not block and stays the caller's. Out: its
  * slot, and where the guest finds it. */
-int control_plug(int boxdir, int tap, const uint8_t mac[6], unsigned mtu,
+int control_plug(int boxdir, int tap, Vial__Control__Plug *plug,
 		 Vial__Control__Plugged *out, struct err *e);
 int control_unplug(int boxdir, unsigned slot, struct err *e);
 int control_stats(int boxdir, Vial__Control__Stats *out, struct err *e);

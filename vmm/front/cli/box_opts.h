@@ -61,6 +61,10 @@
 		"The same in operations"),                                     \
 	OPT_SET(0, "console-bps", spec_console_bps, "SIZE",                    \
 		"Bytes a second of the kernel's console that are kept"),       \
+	OPT_SET(0, "net-rx-bps", spec_net_rx_bps, "SIZE",                      \
+		"Bytes a second each interface receives at most"),             \
+	OPT_SET(0, "net-tx-bps", spec_net_tx_bps, "SIZE",                      \
+		"And sends"),                                                  \
 	OPT_STR(0, "kernel", struct spec, kernel, "FILE",                      \
 		"Boot this kernel (vmlinux or bzImage)"),                      \
 	OPT_GROUP("Files"),                                                    \

@@ -202,12 +202,15 @@ static json_int_t nano_cpus(const struct spec *s)
 		     : (json_int_t)s->cpus * NS_PER_CPU;
 }
 
-/* Of the host's CPUs and disks. docker has these fields, too. */
+/* Of the host's CPUs, disks and network. docker has the first three fields. */
 static void put_limits(json_t *o, const struct limits *l)
 {
-	json_t *more = json_pack("{s:s s:I s:I}", "CpusetCpus", text(l->cpuset),
-				 "IOMaximumBandwidth", (json_int_t)l->disk_bps,
-				 "IOMaximumIOps", (json_int_t)l->disk_iops);
+	json_t *more = json_pack("{s:s s:I s:I s:I s:I}", "CpusetCpus",
+				 text(l->cpuset), "IOMaximumBandwidth",
+				 (json_int_t)l->disk_bps, "IOMaximumIOps",
+				 (json_int_t)l->disk_iops, "NetRxBps",
+				 (json_int_t)l->net_rx_bps, "NetTxBps",
+				 (json_int_t)l->net_tx_bps);
 
 	json_object_update(o, more);
 	json_decref(more);

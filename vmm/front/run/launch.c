@@ -92,8 +92,7 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 {
 	Vial__Plan__Plan plan = VIAL__PLAN__PLAN__INIT;
 	struct plan_mounts pm;
-	Vial__Plan__Net net, *nets[] = { &net };
-	uint32_t queues[BOXNET_TAPS];
+	struct boxnet_plan net;
 	Vial__Plan__Rate rate = VIAL__PLAN__RATE__INIT;
 	Vial__Plan__Rate console = VIAL__PLAN__RATE__INIT;
 	char box[BOX_SHORT_LEN + 1];
@@ -123,8 +122,8 @@ static int send_plan(int fd, const struct plan *p, const char *id,
 	plan.lock_fd = SHIM_FD_LOCK;
 	put_root(&plan, &pm, p);
 	put_mounts(&plan, &pm, p->mounts);
-	if (p->net && boxnet_plan(p->net, &net, SHIM_FD_NET, queues)) {
-		plan.nets = nets;
+	if (p->net && boxnet_plan(p->net, &net, SHIM_FD_NET)) {
+		plan.nets = net.nets;
 		plan.n_nets = 1;
 		plan.spare_nets = NETINFO_LATE;
 	}

@@ -50,10 +50,15 @@ static int tell_guest(const struct boxnet *n, int boxdir,
 static int plug(const struct boxnet *n, int boxdir, struct netinfo_late *at,
 		int tap, struct err *e)
 {
+	Vial__Control__Plug it = VIAL__CONTROL__PLUG__INIT;
 	Vial__Control__Plugged plugged;
 	struct err ignored;
 
-	if (control_plug(boxdir, tap, at->mac, n->info.mtu, &plugged, e) < 0)
+	it.mac = bytes(at->mac, sizeof(at->mac));
+	it.mtu = n->info.mtu;
+	it.rx_bytes = n->rx_bps;
+	it.tx_bytes = n->tx_bps;
+	if (control_plug(boxdir, tap, &it, &plugged, e) < 0)
 		return -e->code;
 	at->slot = plugged.slot;
 	at->device = plugged.address;

@@ -44,6 +44,8 @@ static const struct field fields[] = {
 	F("disk_bps", U64, limits.disk_bps),
 	F("disk_iops", U64, limits.disk_iops),
 	F("console_bps", U64, limits.console_bps),
+	F("net_rx_bps", U64, limits.net_rx_bps),
+	F("net_tx_bps", U64, limits.net_tx_bps),
 	F("ram_bytes", U64, ram_bytes),
 	F("shm_bytes", U64, shm_bytes),
 	F("timeout_ms", U64, timeout_ms),

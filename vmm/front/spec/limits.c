@@ -128,6 +128,16 @@ int spec_console_bps(void *spec, const char *text, struct err *e)
 	return rate(text, &((struct spec *)spec)->limits.console_bps, e);
 }
 
+int spec_net_rx_bps(void *spec, const char *text, struct err *e)
+{
+	return rate(text, &((struct spec *)spec)->limits.net_rx_bps, e);
+}
+
+int spec_net_tx_bps(void *spec, const char *text, struct err *e)
+{
+	return rate(text, &((struct spec *)spec)->limits.net_tx_bps, e);
+}
+
 /* "size=20g", in whole sectors. */
 int spec_storage_opt(void *spec, const char *text, struct err *e)
 {

@@ -42,6 +42,7 @@ struct limits {
 			       of which the guest has no more anyway */
 	const char *cpuset; /* "0-3,6" */
 	uint64_t disk_bps, disk_iops, console_bps;
+	uint64_t net_rx_bps, net_tx_bps;
 	uint64_t disk_bytes; /* what the root disk has room for; 0: as the
 				image says */
 };
@@ -137,6 +138,8 @@ int spec_disk_bps(void *spec, const char *text, struct err *e);
 int spec_storage_opt(void *spec, const char *text, struct err *e);
 int spec_disk_iops(void *spec, const char *text, struct err *e);
 int spec_console_bps(void *spec, const char *text, struct err *e);
+int spec_net_rx_bps(void *spec, const char *text, struct err *e);
+int spec_net_tx_bps(void *spec, const char *text, struct err *e);
 int spec_memory(void *spec, const char *text, struct err *e);
 int spec_shm(void *spec, const char *text, struct err *e);
 int spec_timeout(void *spec, const char *text, struct err *e);

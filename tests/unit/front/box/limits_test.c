@@ -124,6 +124,11 @@ static void rates(void **state)
 	assert_int_equal(s.limits.console_bps, 4096);
 	assert_int_equal(spec_disk_iops(&s, "100", &e), 0);
 	assert_int_equal(s.limits.disk_iops, 100);
+	assert_int_equal(spec_net_rx_bps(&s, "1m", &e), 0);
+	assert_int_equal(s.limits.net_rx_bps, 1 << 20);
+	assert_int_equal(spec_net_tx_bps(&s, "2k", &e), 0);
+	assert_int_equal(s.limits.net_tx_bps, 2048);
+	assert_true(spec_net_tx_bps(&s, "2t", &e) < 0);
 	assert_true(spec_disk_bps(&s, "2t", &e) < 0);
 	assert_true(spec_disk_bps(&s, "fast", &e) < 0);
 	assert_true(spec_disk_iops(&s, "1k", &e) < 0);
